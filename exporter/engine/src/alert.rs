@@ -1,0 +1,179 @@
+//! What leaves the engine. The JSON line is these structures with their keys; OTLP carries the same under its conventions' names.
+
+use serde::Serialize;
+
+use crate::{
+    event::{BootTime, ProcessKey, Sensor},
+    spec::Severity,
+};
+
+/// Whether the kernel let the action through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActionResult {
+    /// It happened.
+    Success,
+    /// It was refused.
+    Failure,
+}
+
+/// One alert. Text is for people: bytes that were not UTF-8 are replaced.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Alert {
+    /// Boot time of the event; the program writes it as RFC 3339 (`time`).
+    #[serde(skip)]
+    pub time: BootTime,
+    /// Deterministic and unique: made from the rule, the event's time, CPU and sequence number.
+    pub id: String,
+    /// The rule's id; `score.lineage` and the like for score alerts.
+    pub rule: String,
+    /// The ruleset that the rule came from.
+    pub ruleset: String,
+    /// How bad.
+    pub severity: Severity,
+    /// The sensor of the event.
+    pub sensor: Sensor,
+    /// Static name: `file.create`, `process.exec`, `process.escalation`, `process.exit`, `score`.
+    pub event: &'static str,
+    /// The outcome.
+    pub result: ActionResult,
+    /// Name of the errno (`EACCES`) when refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errno: Option<String>,
+    /// One sentence.
+    pub message: String,
+    /// The rule's tags.
+    pub tags: Vec<String>,
+    /// How many matches this stands for; above 1 in a fold's summary.
+    pub count: u64,
+    /// For a summary: how many different objects were folded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub objects: Option<u64>,
+    /// The process.
+    pub process: Option<ProcessView>,
+    /// Its ancestors, nearest first.
+    pub lineage: Vec<ProcessView>,
+    /// The file, for the file sensor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileView>,
+    /// The score that this match raised the most, or that reached its threshold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<ScoreView>,
+    /// Names of the fields that are known only in part.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub partial: Vec<&'static str>,
+}
+
+/// A process, for people.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct ProcessView {
+    /// Pid in the host's namespace.
+    pub pid: u32,
+    /// Identity; the program writes it as RFC 3339.
+    #[serde(skip)]
+    pub key: ProcessKey,
+    /// `comm`.
+    pub name: String,
+    /// As the kernel resolved it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executable: Option<String>,
+    /// Arguments, secrets redacted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub args: Option<Vec<String>>,
+    /// Working directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// Controlling terminal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tty: Option<String>,
+    /// Real user id.
+    pub uid: u32,
+    /// Real group id.
+    pub gid: u32,
+    /// Effective user id.
+    pub euid: u32,
+    /// The user that logged in; absent when unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loginuid: Option<u32>,
+    /// Effective capabilities by name, `["all"]` when full.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<String>,
+    /// Path of the cgroup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<String>,
+    /// `pid`, `mnt`, `net`, `user` namespace inode numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<NamespacesView>,
+    /// How it ended, when it did: `{code}` or `{signal}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<u8>,
+    /// Name of the signal that ended it (`SIGSEGV`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_signal: Option<String>,
+}
+
+/// Namespaces of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct NamespacesView {
+    /// PID namespace.
+    pub pid: u32,
+    /// Mount namespace.
+    pub mnt: u32,
+    /// Network namespace.
+    pub net: u32,
+    /// User namespace.
+    pub user: u32,
+}
+
+/// A file, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct FileView {
+    /// Its path.
+    pub path: String,
+    /// New name of a rename, other end of a link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// `device:inode:generation[:layer]`, the kernel's key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Octal permissions with type, as `stat -c %a` plus a word for the type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// Owner set by a chown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Flags of the open by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<&'static str>,
+}
+
+/// A score.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScoreView {
+    /// `lineage`, `container`, `host`.
+    pub subject_kind: &'static str,
+    /// Which: `sshd[812]`, a container id, the host.
+    pub subject: String,
+    /// Points after this match, decayed to now.
+    pub points: f64,
+    /// At which it alerts.
+    pub threshold: u32,
+    /// What raised it, newest last (in a score alert: every contribution still counted, bounded at 100).
+    pub contributions: Vec<Contribution>,
+}
+
+/// One match that raised a score.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Contribution {
+    /// The rule.
+    pub rule: String,
+    /// Points added.
+    pub points: u32,
+    /// Id of the alert of that match; absent for `alert = "score"` rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
+    /// Seconds before this alert.
+    pub seconds_ago: f64,
+    /// What was matched: a path or an executable.
+    pub object: String,
+}

@@ -1,0 +1,11 @@
+//! Lapwing's detection core: events go in, alerts come out.
+//!
+//! Nothing here reads a clock, opens a file or starts a thread. Time comes with the events, so that the same events give the same
+//! alerts in a test, in a replay and live.
+
+#![forbid(unsafe_code)]
+
+pub mod alert;
+pub mod event;
+pub mod interest;
+pub mod spec;
