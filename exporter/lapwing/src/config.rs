@@ -1,0 +1,268 @@
+//! The configuration as meant: typed, validated, with every default. How it is read is in the files below.
+
+mod problem;
+pub mod value;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use lapwing_engine::spec::Specs;
+
+use crate::cli::Profile;
+pub use problem::Problem;
+use value::{as_duration, as_size};
+
+/// The newest `config_version` that this binary knows.
+pub const CONFIG_VERSION: u32 = 1;
+/// The configuration file that is read when no `--config` says otherwise; it need not exist.
+pub const DEFAULT_PATH: &str = "/etc/lapwing/lapwing.toml";
+
+/// What loading gives: the configuration, the rules, and where they came from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Everything but the rules.
+    pub config: Config,
+    /// The rules and scores, for the engine.
+    pub specs: Specs,
+    /// Of the meaning, not of the text: comments and order of keys do not change it.
+    pub hash: String,
+    /// What is doubtful but no error.
+    pub warnings: Vec<Problem>,
+    /// The files that were read.
+    pub sources: Vec<PathBuf>,
+}
+
+/// Everything but the rules.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// Which keys the file may use.
+    pub config_version: u32,
+    /// Whether the built-in rules are loaded.
+    pub defaults: bool,
+    /// Which built-in rules.
+    pub profile: Profile,
+    /// The agent itself.
+    pub agent: Agent,
+    /// Its own log.
+    pub log: Log,
+    /// `/metrics`.
+    pub metrics: Metrics,
+    /// Alerts to an OpenTelemetry collector.
+    pub otlp: Otlp,
+    /// Alerts as JSON lines.
+    pub json: Json,
+    /// Scores and folding.
+    pub score: Score,
+    /// The process sensor.
+    pub process: Process,
+    /// The file sensor.
+    pub file: Switch,
+    /// The network sensor: its room is kept, it cannot be switched on yet.
+    pub network: Switch,
+}
+
+/// `[agent]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Agent {
+    /// What must survive a restart; made 0700.
+    pub state_dir: PathBuf,
+    /// The unix socket that `lapwing status` asks; root only.
+    pub socket: PathBuf,
+    /// Where the host's root is mounted, when the agent runs in a container of its own.
+    pub host_root: PathBuf,
+    /// Bytes of the ring of fork, exec, exit and credential records; a power of two.
+    #[serde(with = "as_size")]
+    pub lifecycle_ring: u32,
+    /// Bytes of the ring of file records; a power of two.
+    #[serde(with = "as_size")]
+    pub file_ring: u32,
+    /// How often the rings are drained.
+    #[serde(with = "as_duration")]
+    pub drain_interval: Duration,
+    /// Most events that wait for the engine.
+    pub event_queue: usize,
+    /// Most alerts that wait for one output.
+    pub alert_queue: usize,
+    /// Let the kernel measure each BPF program (costs 45 to 60 ns for each run).
+    pub bpf_stats: bool,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Log {
+    /// Level, or directives as `lapwing=debug,hyper=warn`.
+    pub level: String,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// How lines of the agent's own log look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Whether `/metrics` is served.
+    pub enabled: bool,
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Allows a listener that is not loopback without TLS and authentication.
+    pub insecure: bool,
+    /// Most rules that get series of their own; the rest is counted under its ruleset.
+    pub max_rules: usize,
+}
+
+/// `[otlp]`
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Otlp {
+    /// The collector; absent means off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// How it is spoken to.
+    pub protocol: OtlpProtocol,
+    /// Sent with every request; often credentials, so `Debug` shows the names only.
+    pub headers: BTreeMap<String, String>,
+    /// For one request.
+    #[serde(with = "as_duration")]
+    pub timeout: Duration,
+}
+
+impl fmt::Debug for Otlp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Otlp")
+            .field("endpoint", &self.endpoint)
+            .field("protocol", &self.protocol)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}
+
+/// OTLP's transports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OtlpProtocol {
+    /// gRPC, usually port 4317.
+    #[serde(rename = "grpc")]
+    Grpc,
+    /// HTTP with protobuf bodies, usually port 4318.
+    #[serde(rename = "http/protobuf")]
+    HttpProtobuf,
+}
+
+/// `[json]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Json {
+    /// Whether alerts are written as JSON lines.
+    pub enabled: bool,
+    /// The file (reopened on SIGHUP); `-` is standard output.
+    pub path: PathBuf,
+}
+
+/// `[score]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Points at which a subject alerts, unless its kind has its own.
+    pub threshold: u32,
+    /// After which half of the points are left.
+    #[serde(with = "as_duration")]
+    pub half_life: Duration,
+    /// Threshold of a lineage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage_threshold: Option<u32>,
+    /// Threshold of a container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_threshold: Option<u32>,
+    /// Threshold of the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_threshold: Option<u32>,
+    /// Most subjects of one kind that are remembered.
+    pub max_subjects: usize,
+    /// In which repeats are folded.
+    #[serde(with = "as_duration")]
+    pub fold_window: Duration,
+    /// Different objects of one rule and subject in the window before further ones join one summary.
+    pub fold_after: u32,
+}
+
+/// `[process]`, the rules apart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Process {
+    /// Whether process rules are matched.
+    pub enabled: bool,
+    /// Most processes that are remembered, those that ended recently included.
+    pub max_processes: usize,
+    /// How long a process is remembered after its end.
+    #[serde(with = "as_duration")]
+    pub keep_exited: Duration,
+}
+
+/// A sensor's switch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Switch {
+    /// Whether the sensor is on.
+    pub enabled: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            config_version: CONFIG_VERSION,
+            defaults: true,
+            profile: Profile::Production,
+            agent: Agent {
+                state_dir: "/var/lib/lapwing".into(),
+                socket: "/run/lapwing/lapwing.sock".into(),
+                host_root: "/".into(),
+                lifecycle_ring: 8 << 20,
+                file_ring: 16 << 20,
+                drain_interval: Duration::from_millis(8),
+                event_queue: 65_536,
+                alert_queue: 4_096,
+                bpf_stats: false,
+            },
+            log: Log { level: "info".into(), format: LogFormat::Auto },
+            metrics: Metrics {
+                enabled: true,
+                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 19754)),
+                insecure: false,
+                max_rules: 300,
+            },
+            otlp: Otlp {
+                endpoint: None,
+                protocol: OtlpProtocol::Grpc,
+                headers: BTreeMap::new(),
+                timeout: Duration::from_secs(10),
+            },
+            json: Json { enabled: true, path: "-".into() },
+            score: Score {
+                threshold: 100,
+                half_life: Duration::from_secs(600),
+                lineage_threshold: None,
+                container_threshold: None,
+                host_threshold: None,
+                max_subjects: 10_000,
+                fold_window: Duration::from_secs(60),
+                fold_after: 5,
+            },
+            process: Process { enabled: true, max_processes: 32_768, keep_exited: Duration::from_secs(60) },
+            file: Switch { enabled: true },
+            network: Switch { enabled: false },
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Lapwing, the program: configuration, wiring, outputs, command line.
+//!
+//! A library so that tests and fuzz targets reach every part; `main.rs` only starts it. One line for each part:
+
+pub mod cli;
+pub mod config;
