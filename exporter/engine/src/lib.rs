@@ -7,5 +7,7 @@
 
 pub mod alert;
 pub mod event;
+pub mod field;
 pub mod interest;
+pub mod rule;
 pub mod spec;

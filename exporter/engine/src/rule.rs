@@ -1,0 +1,5 @@
+//! Rules, compiled: from [`Specs`](crate::spec::Specs) to what matches events.
+
+mod types;
+
+pub use types::{Finding, Matches, RuleError, RuleId, RuleInfo};
