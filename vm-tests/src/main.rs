@@ -1,1 +1,76 @@
-fn main(){}
+//! Boots a stock Debian kernel under QEMU, runs a command in it and ends with the command's exit code.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::Parser;
+use vm_tests::{
+    error::Result,
+    guest::{self, Options},
+    initramfs::GuestFile,
+    kernel,
+};
+
+/// Runs a command in a guest with a stock Debian kernel (QEMU TCG, amd64).
+#[derive(Parser)]
+struct Args {
+    /// Version of the kernel: 5.10, 6.1, 6.12, 6.18, 7.2.
+    #[arg(long, default_value = "6.12")]
+    kernel: String,
+    /// Command for the guest's shell.
+    #[arg(long)]
+    exec: String,
+    /// A file that the guest gets (PATH, then at /usr/bin/NAME, or PATH:GUESTPATH), with the libraries it is linked to.
+    #[arg(long = "file")]
+    files: Vec<GuestFile>,
+    /// Seconds after which the guest is ended.
+    #[arg(long, default_value_t = 300)]
+    timeout: u64,
+    /// Memory in MiB.
+    #[arg(long, default_value_t = 1024)]
+    memory: u32,
+    /// Virtual processors.
+    #[arg(long, default_value_t = 2)]
+    cpus: u32,
+    /// Further kernel parameters.
+    #[arg(long, default_value = "")]
+    append: String,
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(code) => ExitCode::from(code.clamp(0, 255) as u8),
+        Err(e) => {
+            eprintln!("vm-tests: {e}");
+            ExitCode::from(125)
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<i32> {
+    let cache = cache();
+    let kernel = kernel::get(&args.kernel, &cache)?;
+    let options = Options {
+        timeout: Duration::from_secs(args.timeout),
+        memory: args.memory,
+        cpus: args.cpus,
+        append: args.append.clone(),
+        show: true,
+    };
+    let outcome = guest::run(&kernel, &args.exec, &args.files, &options, &cache)?;
+    eprintln!(
+        "vm-tests: {} ended with {} after {:.1} s",
+        kernel.release,
+        outcome.code,
+        outcome.took.as_secs_f64()
+    );
+    Ok(outcome.code)
+}
+
+/// `target/vm`: everything that the rig fetches or makes.
+fn cache() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/vm")
+}

@@ -1,0 +1,172 @@
+//! One guest: a kernel and an initramfs under QEMU, with its console shown and its life bounded.
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    error::{Context, Error, Result},
+    initramfs::{self, GuestFile},
+    kernel::Kernel,
+};
+
+/// How a guest is run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// It is ended by pid after this.
+    pub timeout: Duration,
+    /// Memory in MiB.
+    pub memory: u32,
+    /// Virtual processors.
+    pub cpus: u32,
+    /// Further kernel parameters.
+    pub append: String,
+    /// Whether the console is copied to standard output as it comes.
+    pub show: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            timeout: Duration::from_secs(300),
+            memory: 1024,
+            cpus: 2,
+            append: String::new(),
+            show: true,
+        }
+    }
+}
+
+/// What a guest left.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The command's exit code.
+    pub code: i32,
+    /// All that came over the console.
+    pub console: String,
+    /// How long it ran, boot included.
+    pub took: Duration,
+}
+
+/// Boots `kernel`, runs `command` with `files` in it and waits for its end.
+pub fn run(kernel: &Kernel, command: &str, files: &[GuestFile], options: &Options, scratch: &Path) -> Result<Outcome> {
+    let place = Scratch::new(scratch)?;
+    let initramfs = place.0.join("initramfs.cpio");
+    let report = place.0.join("exit-code");
+    fs::write(&initramfs, initramfs::build(command, files)?).context(initramfs.display())?;
+
+    let started = Instant::now();
+    let mut child = qemu(kernel, &initramfs, &report, options)
+        .spawn()
+        .context("qemu-system-x86_64 (package qemu-system-x86)")?;
+    let reader = child.stdout.take().map(|out| {
+        let show = options.show;
+        thread::spawn(move || copy_console(out, show))
+    });
+    let in_time = wait(&mut child, started + options.timeout)?;
+    let console = reader.and_then(|thread| thread.join().ok()).unwrap_or_default();
+    let took = started.elapsed();
+
+    // Shown as it came, or now.
+    let shown = if options.show {
+        String::new()
+    } else {
+        format!("\n--- console ---\n{console}")
+    };
+    if !in_time {
+        return Err(Error(format!(
+            "guest {} did not end within {:?} and was killed{shown}",
+            kernel.release, options.timeout
+        )));
+    }
+    let code = fs::read_to_string(&report).unwrap_or_default();
+    match code.trim().parse() {
+        Ok(code) => Ok(Outcome { code, console, took }),
+        Err(_) => Err(Error(format!(
+            "guest {} went down without reporting an exit code (kernel panic?){shown}",
+            kernel.release
+        ))),
+    }
+}
+
+fn qemu(kernel: &Kernel, initramfs: &Path, report: &Path, options: &Options) -> Command {
+    // Never KVM: nested under some hypervisors stock kernels hang with it. TCG is slow and the same everywhere.
+    let mut command = Command::new("qemu-system-x86_64");
+    command
+        .args([
+            "-accel",
+            "tcg",
+            "-cpu",
+            "max",
+            "-nodefaults",
+            "-no-user-config",
+            "-display",
+            "none",
+            "-no-reboot",
+        ])
+        .args(["-m", &options.memory.to_string(), "-smp", &options.cpus.to_string()])
+        .args(["-serial", "stdio", "-serial", &format!("file:{}", report.display())])
+        .arg("-kernel")
+        .arg(&kernel.image)
+        .arg("-initrd")
+        .arg(initramfs)
+        .args([
+            "-append",
+            &format!("console=ttyS0 panic=-1 quiet loglevel=4 {}", options.append),
+        ])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    command
+}
+
+fn wait(child: &mut Child, deadline: Instant) -> Result<bool> {
+    loop {
+        if child.try_wait().context("waiting for qemu")?.is_some() {
+            return Ok(true);
+        }
+        if Instant::now() >= deadline {
+            child.kill().context("ending qemu")?;
+            child.wait().context("waiting for qemu")?;
+            return Ok(false);
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn copy_console(mut from: impl Read, show: bool) -> String {
+    let mut all = Vec::new();
+    let mut chunk = [0; 4096];
+    while let Ok(n @ 1..) = from.read(&mut chunk) {
+        // A serial line ends its lines with CR LF.
+        let part: Vec<u8> = chunk[..n].iter().copied().filter(|byte| *byte != b'\r').collect();
+        if show {
+            let mut out = io::stdout().lock();
+            let _ = out.write_all(&part).and_then(|()| out.flush());
+        }
+        all.extend_from_slice(&part);
+    }
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+/// A directory of this run's own, removed at its end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(below: &Path) -> Result<Scratch> {
+        let path = below.join(format!("run-{}", std::process::id()));
+        fs::create_dir_all(&path).context(path.display())?;
+        Ok(Scratch(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Nothing depends on it being gone.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
