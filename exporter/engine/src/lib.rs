@@ -6,8 +6,10 @@
 #![forbid(unsafe_code)]
 
 pub mod alert;
+pub mod container;
 pub mod event;
 pub mod field;
 pub mod interest;
+pub mod names;
 pub mod rule;
 pub mod spec;
