@@ -168,6 +168,12 @@ pub enum RulesCommand {
 pub struct RecordArgs {
     /// The file to write; must not exist
     pub file: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub force: bool,
+    /// Largest size of the file; the recording ends there
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size)]
+    pub max_size: u64,
     /// How long; until Ctrl-C when absent
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub duration: Option<Duration>,
@@ -181,6 +187,10 @@ pub struct RecordArgs {
 pub struct ReplayArgs {
     /// A recording made by `lapwing record`
     pub file: PathBuf,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    crate::config::value::size(text)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
