@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The kernel's file structures, only the fields that Lapwing reads. CO-RE finds the real offsets at load time, so order and size here mean
+ * nothing. Version differences are flavours (`struct x___why`) beside the structure that they differ from.
+ */
+#ifndef LW_KERNEL_FS_H
+#define LW_KERNEL_FS_H
+
+#include <linux/types.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct inode;
+struct dentry;
+
+struct qstr {
+	__u32 hash;
+	__u32 len;
+	const unsigned char *name;
+};
+
+struct file_system_type {
+	const char *name;
+};
+
+struct super_block {
+	__u32 s_dev;
+	unsigned long s_magic;
+	struct dentry *s_root;
+};
+
+struct inode {
+	unsigned short i_mode;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+	__u32 i_generation;
+	unsigned int i_nlink;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+	struct super_block *d_sb;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct file {
+	struct path f_path;
+	struct inode *f_inode;
+	unsigned int f_flags;
+	unsigned int f_mode;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct fs_struct {
+	struct path root;
+	struct path pwd;
+};
+
+/* The part of the task that leads to files; the rest of it is in kernel.h. */
+struct task_struct___files {
+	struct fs_struct *fs;
+	struct files_struct *files;
+};
+
+#pragma clang attribute pop
+
+/*
+ * Reads one field. From 6.2 on a pointer of any origin can be cast to a kernel type and read directly (a fault reads 0), which costs a load;
+ * before, it is a helper call. The verifier removes the branch that is not taken.
+ */
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+
+#define LW_GET(p, type, field)                                                                                   \
+	({                                                                                                       \
+		typeof(((type *)0)->field) __value;                                                              \
+		if (bpf_ksym_exists(bpf_rdonly_cast))                                                            \
+			__value = ((type *)bpf_rdonly_cast((const void *)(p), bpf_core_type_id_kernel(type)))->field; \
+		else                                                                                             \
+			bpf_core_read(&__value, sizeof(__value), &((type *)(p))->field);                         \
+		__value;                                                                                         \
+	})
+
+#endif
