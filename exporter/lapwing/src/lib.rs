@@ -4,4 +4,6 @@
 
 pub mod cli;
 pub mod config;
+pub mod cost;
+pub mod metrics;
 pub mod recording;

@@ -1,0 +1,133 @@
+//! What Prometheus sees.
+//!
+//! [`Metrics`] is one handle, cheap to clone. Sensors and engine tell it totals through [`Metrics::publish`]; outputs and configuration have counters
+//! of their own in it; the rest (CPU, memory) is read when somebody asks. Labels are bounded: rule, severity, sensor, stage, program, output.
+
+mod classic;
+mod encode;
+mod own;
+pub mod snapshot;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+pub use own::{LostReason, OutputCounters};
+pub use snapshot::Snapshot;
+
+/// After this long without a snapshot the engine counts as stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(30);
+
+/// How a scrape is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// OpenMetrics 1.0.0.
+    OpenMetrics,
+    /// Prometheus text 0.0.4.
+    Classic,
+}
+
+/// What is loaded, for `lapwing_config_*`.
+#[derive(Debug, Clone)]
+pub struct ConfigInfo {
+    /// Hash of the configuration's meaning.
+    pub hash: String,
+    /// `production` or `demo`.
+    pub profile: &'static str,
+}
+
+/// The handle.
+#[derive(Debug, Clone)]
+pub struct Metrics(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    own: own::Own,
+}
+
+#[derive(Debug)]
+struct State {
+    snapshot: Arc<Snapshot>,
+    published: Option<Instant>,
+    max_rules: usize,
+    ready: bool,
+}
+
+impl Metrics {
+    /// With nothing counted yet; `max_rules` rules get series of their own.
+    pub fn new(max_rules: usize) -> Metrics {
+        let state = State { snapshot: Arc::default(), published: None, max_rules, ready: false };
+        Metrics(Arc::new(Shared { state: Mutex::new(state), own: own::Own::default() }))
+    }
+
+    /// Takes the newest totals; about once a second, which also proves that the engine is alive.
+    pub fn publish(&self, snapshot: Snapshot) {
+        let mut state = self.state();
+        state.snapshot = Arc::new(snapshot);
+        state.published = Some(Instant::now());
+    }
+
+    /// The totals published last, for `lapwing status`.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.state().snapshot.clone()
+    }
+
+    /// A configuration was loaded (at start or by a reload that succeeded).
+    pub fn config_loaded(&self, config: ConfigInfo, max_rules: usize) {
+        self.state().max_rules = max_rules;
+        self.0.own.config_loaded(config);
+    }
+
+    /// A reload failed; the old configuration is still in force.
+    pub fn config_refused(&self) {
+        self.0.own.config_refused();
+    }
+
+    /// Whether sensors are attached and the engine runs: `/-/ready`.
+    pub fn set_ready(&self, ready: bool) {
+        self.state().ready = ready;
+    }
+
+    /// Why the agent is not ready, if it is not.
+    pub fn unready(&self) -> Option<&'static str> {
+        if !self.state().ready {
+            return Some("sensors are not attached (yet)");
+        }
+        self.unhealthy()
+    }
+
+    /// Why the agent is not healthy, if it is not: once started, the engine must go on publishing.
+    pub fn unhealthy(&self) -> Option<&'static str> {
+        let silent = self.state().published.is_some_and(|at| at.elapsed() > STUCK_AFTER);
+        silent.then_some("the engine has not reported for 30 seconds")
+    }
+
+    /// The counters of an output; made at the first call, from 0.
+    pub fn output(&self, name: &'static str, capacity: usize) -> Arc<OutputCounters> {
+        self.0.own.output(name, capacity)
+    }
+
+    /// The counters of all outputs, for `lapwing status`.
+    pub fn outputs(&self) -> Vec<Arc<OutputCounters>> {
+        self.0.own.outputs()
+    }
+
+    /// The answer to a scrape.
+    pub fn encode(&self, format: Format) -> String {
+        let (snapshot, max_rules) = {
+            let state = self.state();
+            (state.snapshot.clone(), state.max_rules)
+        };
+        let text = encode::open_metrics(&snapshot, max_rules, &self.0.own);
+        match format {
+            Format::OpenMetrics => text,
+            Format::Classic => classic::from_open_metrics(&text),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,135 @@
+//! What the other threads tell the metrics, as plain totals.
+//!
+//! The engine thread fills one [`Snapshot`] about once a second and publishes it with [`super::Metrics::publish`]; a scrape reads the last one.
+//! All counts are totals since the start of the agent, never differences.
+
+use std::sync::Arc;
+
+use lapwing_engine::{event::Sensor, spec::Severity};
+
+/// Everything that the metrics show of the sensors and the engine.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Events that reached the engine, by sensor and kind; list every kind from the start, at 0.
+    pub events: Vec<EventCount>,
+    /// What was not seen or not judged, by sensor and stage (`ring_full`, `busy`, `recursion`, `decode`, `queue_full`, ...), from 0.
+    pub losses: Vec<LossCount>,
+    /// Events that the agent itself caused, excluded by design.
+    pub self_excluded: u64,
+    /// Every loaded rule in the order of the rule set, also those that never matched.
+    pub rules: Vec<RuleCount>,
+    /// Alerts by rule, severity and sensor: every combination that a loaded rule can give, from 0, and the score alerts.
+    pub alerts: Vec<AlertCount>,
+    /// Matches that went into a summary instead of an alert of their own.
+    pub folded: u64,
+    /// Events that came too late to be put in order.
+    pub late: u64,
+    /// Bounded queues between the threads (the outputs' queues are known already).
+    pub queues: Vec<QueueDepth>,
+    /// Bounded tables of the engine (`processes`, `subjects`, `folds`).
+    pub tables: Vec<TableSize>,
+    /// Hooks and their state, as `lapwing probes` shows them.
+    pub hooks: Vec<HookInfo>,
+    /// BPF programs and what they cost.
+    pub programs: Vec<ProgramCount>,
+    /// Bytes of all BPF maps.
+    pub map_memory: u64,
+}
+
+/// Events of one kind.
+#[derive(Debug, Clone)]
+pub struct EventCount {
+    /// Whose.
+    pub sensor: Sensor,
+    /// `exec`, `fork`, `create`, ...
+    pub kind: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
+/// Losses at one stage.
+#[derive(Debug, Clone)]
+pub struct LossCount {
+    /// Whose.
+    pub sensor: Sensor,
+    /// Where.
+    pub stage: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
+/// One loaded rule.
+#[derive(Debug, Clone)]
+pub struct RuleCount {
+    /// Its id.
+    pub id: Arc<str>,
+    /// Where it comes from: counts past `metrics.max_rules` are added up under it.
+    pub ruleset: Arc<str>,
+    /// Matches.
+    pub matches: u64,
+    /// Matches that `skip_paths`, `skip_commands`, `exclude` or `except` took back.
+    pub skipped: u64,
+}
+
+/// Alerts of one rule, severity and sensor.
+#[derive(Debug, Clone)]
+pub struct AlertCount {
+    /// The rule's id, or `score.<subject kind>`.
+    pub rule: Arc<str>,
+    /// How bad.
+    pub severity: Severity,
+    /// Whose event.
+    pub sensor: Sensor,
+    /// How many.
+    pub count: u64,
+}
+
+/// A bounded queue.
+#[derive(Debug, Clone)]
+pub struct QueueDepth {
+    /// Which: `events`.
+    pub name: &'static str,
+    /// Items in it now.
+    pub length: u64,
+    /// Most items that fit.
+    pub capacity: u64,
+}
+
+/// A bounded table.
+#[derive(Debug, Clone)]
+pub struct TableSize {
+    /// Which: `processes`, `subjects`, `folds`.
+    pub name: &'static str,
+    /// Entries now.
+    pub entries: u64,
+    /// Most entries.
+    pub capacity: u64,
+    /// Entries pushed out because it was full, in total.
+    pub evicted: u64,
+}
+
+/// A hook.
+#[derive(Debug, Clone)]
+pub struct HookInfo {
+    /// Whose.
+    pub sensor: Sensor,
+    /// Its name.
+    pub hook: String,
+    /// `function` or `syscall`.
+    pub flavour: &'static str,
+    /// `attached`, `not_needed`, `refused`.
+    pub state: &'static str,
+}
+
+/// A BPF program.
+#[derive(Debug, Clone)]
+pub struct ProgramCount {
+    /// Its name.
+    pub name: String,
+    /// Runs (0 unless BPF statistics are on).
+    pub runs: u64,
+    /// Nanoseconds spent in it (0 unless BPF statistics are on).
+    pub nanoseconds: u64,
+    /// Runs that the kernel skipped because the program was running on that CPU already.
+    pub recursion_misses: u64,
+}
