@@ -11,5 +11,7 @@ pub mod event;
 pub mod field;
 pub mod interest;
 pub mod names;
+pub mod process;
 pub mod rule;
 pub mod spec;
+pub mod synthetic;
