@@ -86,12 +86,15 @@ pub struct ProcessView {
     /// Controlling terminal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tty: Option<String>,
-    /// Real user id.
-    pub uid: u32,
-    /// Real group id.
-    pub gid: u32,
-    /// Effective user id.
-    pub euid: u32,
+    /// Real user id; absent when the process is known by its key only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// Real group id; absent when the process is known by its key only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gid: Option<u32>,
+    /// Effective user id; absent when the process is known by its key only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub euid: Option<u32>,
     /// The user that logged in; absent when unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loginuid: Option<u32>,

@@ -3,7 +3,6 @@
 //! Identity is pid and start time; lineage is by the parent that made a process, not the one it was later given to. The table is bounded:
 //! ended processes go first, living ones only when nothing else is left, and every eviction is counted.
 
-mod container;
 mod lineage;
 mod order;
 
@@ -13,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Body, BootTime, Bytes, Event, Exec, ExitReason, Fork, ProcessKey, ProcessSnapshot, Value};
 
-pub use container::container_id;
 use order::Order;
 
 /// Most ancestors that [`Table::ancestors`] gives.

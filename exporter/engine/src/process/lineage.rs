@@ -13,8 +13,11 @@
 //! The root is settled when a process appears and again at its exec, and is kept with it: neither a chain of forks deeper than any bound
 //! nor the eviction of an ancestor splits a lineage.
 
-use super::{Process, container_id};
-use crate::event::{ProcessSnapshot, Value};
+use super::Process;
+use crate::{
+    container::id_of_cgroup,
+    event::{ProcessSnapshot, Value},
+};
 
 const UNSET: u32 = u32::MAX;
 
@@ -25,7 +28,7 @@ pub(super) fn same(parent: &Process, child: &Process) -> bool {
     }
     let (theirs, mine) = (&parent.snapshot, &child.snapshot);
     let (their_cgroup, my_cgroup) = (cgroup(theirs), cgroup(mine));
-    match (container_id(their_cgroup), container_id(my_cgroup)) {
+    match (id_of_cgroup(their_cgroup), id_of_cgroup(my_cgroup)) {
         (None, None) => {}
         (a, b) => return a == b,
     }
