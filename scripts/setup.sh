@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian or Ubuntu packages that a make target needs, or says exactly which are missing.
-# Usage: scripts/setup.sh GROUP...      groups: build, test, vm
+# Usage: scripts/setup.sh GROUP...      groups: build, bench, test, vm
 # Nothing is done when all are there. Services that a package brings are not started.
 set -euo pipefail
 
@@ -9,6 +9,7 @@ readonly CLANG=clang-19
 
 declare -A GROUPS_OF=(
     [build]="gcc g++ libc6-dev make pkg-config libelf-dev zlib1g-dev"
+    [bench]="redis-tools"
     [vm]="qemu-system-x86 busybox-static debian-archive-keyring"
     [test]="curl ca-certificates prometheus prometheus-alertmanager python3 python3-venv"
 )

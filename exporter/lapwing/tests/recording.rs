@@ -31,9 +31,19 @@ fn items() -> Vec<Item> {
     let mut items: Vec<Item> = events::every_kind().into_iter().map(Item::Event).collect();
     let events = items.len() as u64;
     items.insert(1, Item::Tick(BootTime(10_000)));
-    items.push(Item::Lost { sensor: Sensor::File, stage: "ring_full".into(), count: 3 });
-    items.push(Item::Reload { generation: 2, config_hash: "decaf".into() });
-    items.push(Item::End { reason: Stop::Asked, events });
+    items.push(Item::Lost {
+        sensor: Sensor::File,
+        stage: "ring_full".into(),
+        count: 3,
+    });
+    items.push(Item::Reload {
+        generation: 2,
+        config_hash: "decaf".into(),
+    });
+    items.push(Item::End {
+        reason: Stop::Asked,
+        events,
+    });
     items
 }
 
@@ -46,7 +56,10 @@ fn record() -> Vec<u8> {
             Item::Event(event) => writer.event(&event),
             Item::Tick(now) => writer.tick(now),
             Item::Lost { sensor, stage, count } => writer.lost(sensor, &stage, count),
-            Item::Reload { generation, config_hash } => writer.reload(generation, &config_hash),
+            Item::Reload {
+                generation,
+                config_hash,
+            } => writer.reload(generation, &config_hash),
             Item::End { .. } => {}
         }
     }
@@ -130,7 +143,16 @@ fn a_huge_length_is_refused_before_it_is_allocated() {
     let mut file = record();
     file[12..16].copy_from_slice(&u32::MAX.to_le_bytes());
     let error = Reader::new(&file[..]).unwrap_err();
-    assert!(matches!(error, ReadError::Length { offset: FIRST_FRAME, length: u32::MAX }), "{error}");
+    assert!(
+        matches!(
+            error,
+            ReadError::Length {
+                offset: FIRST_FRAME,
+                length: u32::MAX
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]
@@ -139,7 +161,12 @@ fn a_newer_version_and_another_file_are_told_apart() {
     file[8] = 77;
     assert!(Reader::new(&file[..]).unwrap_err().to_string().contains("format 77"));
     let error = Reader::new(&b"{\"time\":\"2026\"}"[..]).unwrap_err();
-    assert!(error.to_string().starts_with("not a Lapwing recording: its first bytes are \"{\\\"time\\\""), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("not a Lapwing recording: its first bytes are \"{\\\"time\\\""),
+        "{error}"
+    );
 }
 
 #[test]
@@ -156,7 +183,15 @@ fn what_follows_the_end_mark_is_reported() {
 fn the_size_bound_holds_and_the_end_says_so() {
     let event = &events::every_kind()[0];
     let mut file = Vec::new();
-    let mut writer = Writer::new(&mut file, &meta(), Limits { bytes: 2_000, duration: None }).unwrap();
+    let mut writer = Writer::new(
+        &mut file,
+        &meta(),
+        Limits {
+            bytes: 2_000,
+            duration: None,
+        },
+    )
+    .unwrap();
     for _ in 0..1_000 {
         writer.event(event);
     }
@@ -166,14 +201,28 @@ fn the_size_bound_holds_and_the_end_says_so() {
     assert!(summary.events > 0 && file.len() <= 2_000, "{} bytes", file.len());
     let (found, error) = read(&file);
     assert!(error.is_none(), "{error:?}");
-    assert_eq!(found.last(), Some(&Item::End { reason: Stop::Size, events: summary.events }));
+    assert_eq!(
+        found.last(),
+        Some(&Item::End {
+            reason: Stop::Size,
+            events: summary.events
+        })
+    );
     assert_eq!(found.len() as u64, summary.events + 1);
 }
 
 #[test]
 fn the_time_bound_counts_from_the_first_tick() {
     let mut file = Vec::new();
-    let mut writer = Writer::new(&mut file, &meta(), Limits { duration: Some(1_000), ..Limits::default() }).unwrap();
+    let mut writer = Writer::new(
+        &mut file,
+        &meta(),
+        Limits {
+            duration: Some(1_000),
+            ..Limits::default()
+        },
+    )
+    .unwrap();
     for now in [500_000, 500_400, 500_999] {
         writer.tick(BootTime(now));
         assert_eq!(writer.stopped(), None);
@@ -185,7 +234,16 @@ fn the_time_bound_counts_from_the_first_tick() {
     assert_eq!((summary.refused, summary.reason), (1, Stop::Time));
     let (found, error) = read(&file);
     assert!(error.is_none(), "{error:?}");
-    assert_eq!(found[3..], [Item::Tick(BootTime(501_000)), Item::End { reason: Stop::Time, events: 0 }]);
+    assert_eq!(
+        found[3..],
+        [
+            Item::Tick(BootTime(501_000)),
+            Item::End {
+                reason: Stop::Time,
+                events: 0
+            }
+        ]
+    );
 }
 
 /// A disk with room for so many bytes.
@@ -195,7 +253,11 @@ impl Write for Disk {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let taken = bytes.len().min(self.0);
         self.0 -= taken;
-        if taken == 0 { Err(std::io::Error::from_raw_os_error(28)) } else { Ok(taken) }
+        if taken == 0 {
+            Err(std::io::Error::from_raw_os_error(28))
+        } else {
+            Ok(taken)
+        }
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -212,7 +274,10 @@ fn a_full_disk_ends_the_recording_and_is_said() {
     }
     let summary = writer.finish();
     assert!(summary.refused > 0);
-    assert!(matches!(&summary.reason, Stop::Failed(why) if why.contains("No space left")), "{summary:?}");
+    assert!(
+        matches!(&summary.reason, Stop::Failed(why) if why.contains("No space left")),
+        "{summary:?}"
+    );
 }
 
 #[test]
@@ -229,7 +294,10 @@ fn the_file_is_private_and_replaces_only_what_it_may() {
     symlink(&path, &link).unwrap();
     assert!(matches!(create(&link, false), Err(CreateError::Exists(_))));
     assert!(matches!(create(&link, true), Err(CreateError::NotRegular(_))));
-    assert!(matches!(create(Path::new("/dev/null"), true), Err(CreateError::NotRegular(_))));
+    assert!(matches!(
+        create(Path::new("/dev/null"), true),
+        Err(CreateError::NotRegular(_))
+    ));
     let nowhere = dir.path().join("none/events");
     assert!(create(&nowhere, false).unwrap_err().to_string().contains("must exist"));
     assert!(Reader::open(&path).unwrap().all(|item| item.is_ok()));
@@ -250,7 +318,10 @@ fn the_golden_recording_stays_readable() {
     }
     let golden = fs::read(&path).unwrap();
     let (found, error) = read(&golden);
-    assert!(error.is_none(), "{error:?}: the event types changed; raise recording::FORMAT");
+    assert!(
+        error.is_none(),
+        "{error:?}: the event types changed; raise recording::FORMAT"
+    );
     assert_eq!(found, items(), "the event types changed; raise recording::FORMAT");
     assert!(golden.len() < MAX_FRAME as usize / 100);
 }

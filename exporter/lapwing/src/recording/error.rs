@@ -49,7 +49,9 @@ pub enum ReadError {
         found: Vec<u8>,
     },
     /// Written by another version.
-    #[error("the recording has format {found}, this lapwing reads format {FORMAT}: replay it with the lapwing version that recorded it")]
+    #[error(
+        "the recording has format {found}, this lapwing reads format {FORMAT}: replay it with the lapwing version that recorded it"
+    )]
     Version {
         /// What the file says.
         found: u16,
@@ -65,7 +67,9 @@ pub enum ReadError {
         length: u32,
     },
     /// The content is not what was written.
-    #[error("the checksum of the frame at byte {offset} is wrong: the file is damaged here, what comes before is intact")]
+    #[error(
+        "the checksum of the frame at byte {offset} is wrong: the file is damaged here, what comes before is intact"
+    )]
     Checksum {
         /// Where the frame starts.
         offset: u64,
@@ -81,13 +85,17 @@ pub enum ReadError {
         missing: u64,
     },
     /// The file ends where a frame could start, without the end mark.
-    #[error("the file ends at byte {offset} without an end mark: the recorder was interrupted or the copy is incomplete, what comes before is intact")]
+    #[error(
+        "the file ends at byte {offset} without an end mark: the recorder was interrupted or the copy is incomplete, what comes before is intact"
+    )]
     Unfinished {
         /// The file's length.
         offset: u64,
     },
     /// Intact, and yet not an item.
-    #[error("the frame at byte {offset} is intact but not readable ({message}): it was written by a lapwing with other event types")]
+    #[error(
+        "the frame at byte {offset} is intact but not readable ({message}): it was written by a lapwing with other event types"
+    )]
     Content {
         /// Where the frame starts.
         offset: u64,

@@ -27,7 +27,10 @@ pub struct Reader<R> {
 impl Reader<BufReader<File>> {
     /// Opens the recording at `path` and reads its beginning.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
-        let file = File::open(path).map_err(|source| ReadError::Open { path: path.to_owned(), source })?;
+        let file = File::open(path).map_err(|source| ReadError::Open {
+            path: path.to_owned(),
+            source,
+        })?;
         Reader::new(BufReader::new(file))
     }
 }
@@ -42,14 +45,23 @@ impl<R: Read> Reader<R> {
             return Err(ReadError::NotARecording { found: magic.to_vec() });
         }
         if got < start.len() {
-            return Err(ReadError::Truncated { offset: 0, missing: (start.len() - got) as u64 });
+            return Err(ReadError::Truncated {
+                offset: 0,
+                missing: (start.len() - got) as u64,
+            });
         }
         let version = u16::from_le_bytes([start[8], start[9]]);
         if version != FORMAT {
             return Err(ReadError::Version { found: version });
         }
-        let mut reader =
-            Reader { source, offset: start.len() as u64, meta: Meta::default(), payload: Vec::new(), ended: false, done: false };
+        let mut reader = Reader {
+            source,
+            offset: start.len() as u64,
+            meta: Meta::default(),
+            payload: Vec::new(),
+            ended: false,
+            done: false,
+        };
         let offset = reader.offset;
         reader.meta = reader.frame()?.ok_or(ReadError::Unfinished { offset })?;
         Ok(reader)
@@ -73,7 +85,12 @@ impl<R: Read> Reader<R> {
         match fill(&mut self.source, &mut header).map_err(io)? {
             0 => return Ok(None),
             FRAME_HEADER => {}
-            got => return Err(ReadError::Truncated { offset, missing: (FRAME_HEADER - got) as u64 }),
+            got => {
+                return Err(ReadError::Truncated {
+                    offset,
+                    missing: (FRAME_HEADER - got) as u64,
+                });
+            }
         }
         let [a, b, c, d, e, f, g, h] = header;
         let (length, crc) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
@@ -83,7 +100,10 @@ impl<R: Read> Reader<R> {
         self.payload.resize(length as usize, 0);
         let got = fill(&mut self.source, &mut self.payload).map_err(io)?;
         if got < self.payload.len() {
-            return Err(ReadError::Truncated { offset, missing: (self.payload.len() - got) as u64 });
+            return Err(ReadError::Truncated {
+                offset,
+                missing: (self.payload.len() - got) as u64,
+            });
         }
         if checksum(length, &self.payload) != crc {
             return Err(ReadError::Checksum { offset });

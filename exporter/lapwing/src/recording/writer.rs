@@ -31,7 +31,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { bytes: 1 << 30, duration: None }
+        Limits {
+            bytes: 1 << 30,
+            duration: None,
+        }
     }
 }
 
@@ -69,7 +72,10 @@ pub struct Writer<W: Write = File> {
 impl Writer<File> {
     /// Creates the recording `path`, readable by its owner only. A regular file in its place is replaced when `force` is given; nothing else ever is.
     pub fn create(path: &Path, force: bool, meta: &Meta, limits: Limits) -> Result<Self, CreateError> {
-        let io = |source| CreateError::Io { path: path.to_owned(), source };
+        let io = |source| CreateError::Io {
+            path: path.to_owned(),
+            source,
+        };
         if force {
             match fs::symlink_metadata(path) {
                 Ok(there) if there.is_file() => fs::remove_file(path).map_err(io)?,
@@ -131,7 +137,11 @@ impl<W: Write> Writer<W> {
     pub fn tick(&mut self, now: BootTime) {
         let started = *self.started.get_or_insert(now);
         self.item(ItemRef::Tick(now));
-        if self.limits.duration.is_some_and(|most| now.0.saturating_sub(started.0) >= most) {
+        if self
+            .limits
+            .duration
+            .is_some_and(|most| now.0.saturating_sub(started.0) >= most)
+        {
             self.stop(Stop::Time);
         } else if now.0.saturating_sub(self.flushed.0) >= FLUSH_EVERY && self.stopped.is_none() {
             self.flushed = now;
@@ -146,7 +156,10 @@ impl<W: Write> Writer<W> {
 
     /// Records that the rules changed.
     pub fn reload(&mut self, generation: u32, config_hash: &str) {
-        self.item(ItemRef::Reload { generation, config_hash });
+        self.item(ItemRef::Reload {
+            generation,
+            config_hash,
+        });
     }
 
     /// Why the recording has ended, when it has: by a bound or a failure. The agent asks after each tick.
@@ -198,7 +211,8 @@ impl<W: Write> Writer<W> {
             return Err(format!("{length} bytes are more than a frame may have"));
         }
         self.buffer.extend_from_slice(&length.to_le_bytes());
-        self.buffer.extend_from_slice(&checksum(length, &self.payload).to_le_bytes());
+        self.buffer
+            .extend_from_slice(&checksum(length, &self.payload).to_le_bytes());
         self.buffer.extend_from_slice(&self.payload);
         Ok(())
     }
@@ -209,7 +223,10 @@ impl<W: Write> Writer<W> {
             return;
         }
         // The mark is far below the limit of a frame.
-        let _ = self.frame(&ItemRef::End { reason: &reason, events: self.events });
+        let _ = self.frame(&ItemRef::End {
+            reason: &reason,
+            events: self.events,
+        });
         self.stopped = Some(reason);
         self.flush_or_stop();
     }

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# What the agent costs this kernel: opens, exec, Redis, with and without it. Arguments go to lapwing-bench.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bash scripts/setup.sh build bench
+cargo build --release -p lapwing -p lapwing-bench
+exec target/release/lapwing-bench "$@"
