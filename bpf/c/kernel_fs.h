@@ -6,12 +6,14 @@
 #ifndef LW_KERNEL_FS_H
 #define LW_KERNEL_FS_H
 
-#include <linux/types.h>
+#include "kernel_types.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+typedef struct { __u32 val; } kuid_t;
+typedef struct { __u32 val; } kgid_t;
 struct inode;
 struct dentry;
 
@@ -33,6 +35,8 @@ struct super_block {
 
 struct inode {
 	unsigned short i_mode;
+	kuid_t i_uid;
+	kgid_t i_gid;
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	__u32 i_generation;

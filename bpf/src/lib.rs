@@ -1,1 +1,7 @@
-//! Lapwing probes.
+//! Lapwing's probes: all the BPF C, all the unsafe code, and nothing else.
+//!
+//! The hooks (`c/*.bpf.c`) write records into rings; [`decode`] turns a record into an [`lapwing_engine::event::Event`].
+
+pub mod decode;
+mod object;
+mod wire;

@@ -8,7 +8,7 @@
 #ifndef LW_WALK_H
 #define LW_WALK_H
 
-#include "../kernel_fs.h"
+#include "kernel_fs.h"
 
 #define LW_PATH_STEPS 128
 #define LW_PATH_END 4095u

@@ -1,0 +1,71 @@
+//! Compiles every `c/*.bpf.c` into `OUT_DIR/NAME.o` and lists them in `objects.rs`; the types of the wire format come from `base.bpf.c`.
+
+use std::{
+    env,
+    ffi::OsString,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use libbpf_cargo::SkeletonBuilder;
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    let source = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("c");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    println!("cargo:rerun-if-changed={}", source.display());
+    println!("cargo:rerun-if-env-changed=CLANG");
+
+    let clang = clang()?;
+    let mut list = String::from("&[\n");
+    for name in programs(&source)? {
+        let object = out.join(format!("{name}.o"));
+        let mut builder = SkeletonBuilder::new();
+        builder
+            .source(source.join(format!("{name}.bpf.c")))
+            .obj(&object)
+            .clang(&clang)
+            .clang_args(arguments(&source));
+        builder.build().map_err(|error| format!("{error:?}"))?;
+        if name == "base" {
+            builder.generate(out.join("base.skel.rs")).map_err(|error| format!("{error:?}"))?;
+        }
+        writeln!(list, "    Source {{ name: {name:?}, elf: aligned!({object:?}) }},")?;
+    }
+    list.push_str("]\n");
+    fs::write(out.join("objects.rs"), list)?;
+    Ok(())
+}
+
+/// The names of the `.bpf.c` files, `base` first: the others share its maps.
+fn programs(source: &Path) -> Result<Vec<String>, Failure> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(source)? {
+        if let Some(name) = entry?.file_name().to_string_lossy().strip_suffix(".bpf.c") {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort_by_key(|name| (name != "base", name.clone()));
+    Ok(names)
+}
+
+fn arguments(source: &Path) -> Vec<OsString> {
+    let mut include = OsString::from("-I");
+    include.push(source);
+    vec![include, "-mcpu=v3".into(), "-Wall".into(), "-Wextra".into(), "-Werror".into(), "-Wno-unused-parameter".into()]
+}
+
+/// Debian names the compiler by its version; `CLANG` overrides.
+fn clang() -> Result<PathBuf, Failure> {
+    if let Some(named) = env::var_os("CLANG") {
+        return Ok(named.into());
+    }
+    ["clang-19", "clang"]
+        .into_iter()
+        .find(|name| Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success()))
+        .map(PathBuf::from)
+        .ok_or_else(|| "no clang: install clang-19 (apt-get install clang-19) or set CLANG".into())
+}

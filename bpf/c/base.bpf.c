@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* Creates the shared maps, and gives Rust the types of the wire format. */
+#include "common/maps.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+/* Never read: a type reaches the skeleton only through a variable. */
+struct lw_types {
+	enum lw_kind kind;
+	enum lw_sensor sensor;
+	enum lw_stage stage;
+	enum lw_field field;
+	enum lw_abi abi;
+	enum lw_flavour flavour;
+	enum lw_op op;
+	enum lw_process_flag process_flag;
+	enum lw_file_flag file_flag;
+	struct lw_fork fork;
+	struct lw_exec exec;
+	struct lw_snapshot snapshot;
+	struct lw_exec_failure exec_failure;
+	struct lw_credentials credentials;
+	struct lw_exit exit;
+	struct lw_file file;
+	struct lw_config config;
+};
+const volatile struct lw_types lw_types = {};

@@ -1,0 +1,39 @@
+//! The types of `c/lw.h`, as the skeleton of `base.bpf.c` has them, and the one place where bytes become them.
+
+#[allow(missing_docs, dead_code, non_camel_case_types, non_snake_case, clippy::all, unused)]
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/base.skel.rs"));
+}
+pub(crate) use generated::types::*;
+
+/// A type of which every bit pattern is valid and no byte is padding.
+///
+/// # Safety
+/// Only for `repr(C)` structs made of integers, without padding.
+pub(crate) unsafe trait Plain: Copy {}
+
+macro_rules! plain {
+    ($($name:ident $size:literal),* $(,)?) => {$(
+        // The size that c/lw.h asserts too.
+        const _: () = assert!(size_of::<$name>() == $size);
+        // SAFETY: c/lw.h builds it of fixed-width integers, and its size is the sum of theirs.
+        unsafe impl Plain for $name {}
+    )*};
+}
+plain! {
+    lw_header 56, lw_fork 200, lw_exec 224, lw_snapshot 184, lw_exec_failure 64, lw_credentials 144, lw_exit 64, lw_file 104,
+    lw_config 8,
+}
+
+/// The `T` that `bytes` begin with; None when they are too short.
+pub(crate) fn view<T: Plain>(bytes: &[u8]) -> Option<T> {
+    let bytes = bytes.get(..size_of::<T>())?;
+    // SAFETY: `bytes` has as many bytes as T, T is Plain (valid whatever they are), and read_unaligned needs no alignment.
+    Some(unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })
+}
+
+/// The bytes of `value`, for a map.
+pub(crate) fn bytes_of<T: Plain>(value: &T) -> &[u8] {
+    // SAFETY: `value` is valid for reads of its size, and T is Plain (no padding); the lifetime is `value`'s.
+    unsafe { std::slice::from_raw_parts(std::ptr::from_ref(value).cast::<u8>(), size_of::<T>()) }
+}
