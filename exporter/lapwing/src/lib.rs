@@ -4,6 +4,8 @@
 
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod cost;
 pub mod metrics;
 pub mod recording;
+pub mod status;

@@ -85,6 +85,11 @@ impl Metrics {
         self.0.own.config_refused();
     }
 
+    /// What is loaded, for `lapwing status`.
+    pub fn config(&self) -> Option<ConfigInfo> {
+        self.0.own.config().info
+    }
+
     /// Whether sensors are attached and the engine runs: `/-/ready`.
     pub fn set_ready(&self, ready: bool) {
         self.state().ready = ready;

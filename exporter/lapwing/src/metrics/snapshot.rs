@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use lapwing_engine::{event::Sensor, spec::Severity};
+use serde::Serialize;
 
 /// Everything that the metrics show of the sensors and the engine.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Snapshot {
     /// Events that reached the engine, by sensor and kind; list every kind from the start, at 0.
     pub events: Vec<EventCount>,
@@ -37,7 +38,7 @@ pub struct Snapshot {
 }
 
 /// Events of one kind.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct EventCount {
     /// Whose.
     pub sensor: Sensor,
@@ -48,7 +49,7 @@ pub struct EventCount {
 }
 
 /// Losses at one stage.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct LossCount {
     /// Whose.
     pub sensor: Sensor,
@@ -59,7 +60,7 @@ pub struct LossCount {
 }
 
 /// One loaded rule.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct RuleCount {
     /// Its id.
     pub id: Arc<str>,
@@ -72,7 +73,7 @@ pub struct RuleCount {
 }
 
 /// Alerts of one rule, severity and sensor.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct AlertCount {
     /// The rule's id, or `score.<subject kind>`.
     pub rule: Arc<str>,
@@ -85,7 +86,7 @@ pub struct AlertCount {
 }
 
 /// A bounded queue.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct QueueDepth {
     /// Which: `events`.
     pub name: &'static str,
@@ -96,7 +97,7 @@ pub struct QueueDepth {
 }
 
 /// A bounded table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct TableSize {
     /// Which: `processes`, `subjects`, `folds`.
     pub name: &'static str,
@@ -109,7 +110,7 @@ pub struct TableSize {
 }
 
 /// A hook.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct HookInfo {
     /// Whose.
     pub sensor: Sensor,
@@ -122,7 +123,7 @@ pub struct HookInfo {
 }
 
 /// A BPF program.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ProgramCount {
     /// Its name.
     pub name: String,
