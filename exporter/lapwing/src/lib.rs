@@ -7,5 +7,6 @@ pub mod config;
 pub mod control;
 pub mod cost;
 pub mod metrics;
+pub mod outputs;
 pub mod recording;
 pub mod status;

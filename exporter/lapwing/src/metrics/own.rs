@@ -96,11 +96,6 @@ impl OutputCounters {
         self.queued.fetch_sub(alerts, Relaxed);
     }
 
-    /// An alert was not taken, since the queue was full.
-    pub fn refused(&self) {
-        self.lost[LostReason::QueueFull as usize].fetch_add(1, Relaxed);
-    }
-
     /// An attempt failed, whether or not it is repeated.
     pub fn error(&self) {
         self.errors.fetch_add(1, Relaxed);

@@ -1,0 +1,125 @@
+//! Alerts leave here: as JSON lines and as OTLP logs.
+//!
+//! Every output has a bounded queue and a worker of its own, so that a blocked reader or a collector that is down never holds up the engine or
+//! the other outputs. Every alert offered is sent, waiting, or counted as lost with a reason.
+
+mod account;
+mod clock;
+mod host;
+mod json;
+mod otlp;
+mod trouble;
+
+use std::{
+    fs::File,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use lapwing_engine::alert::Alert;
+use tokio::time::Instant;
+
+pub use clock::WallClock;
+pub use host::Host;
+pub use json::JsonError;
+pub use otlp::OtlpError;
+
+use crate::{config::Config, metrics::Metrics};
+
+/// An alert with what the engine does not know: wall-clock time and the host.
+#[derive(Debug, Clone)]
+pub struct AlertRecord {
+    /// What the engine said.
+    pub alert: Alert,
+    /// Turns its boot times into dates.
+    pub wall: WallClock,
+    /// Where it happened.
+    pub host: Arc<Host>,
+}
+
+impl AlertRecord {
+    /// The alert as one line of JSON with stable keys, without the line feed.
+    pub fn to_json_line(&self) -> String {
+        json::line(self)
+    }
+
+    /// Seconds since the event; None for a summary, whose age says nothing about delay.
+    fn age(&self) -> Option<f64> {
+        (self.alert.count <= 1).then(|| clock::age(self.alert.time).as_secs_f64())
+    }
+}
+
+/// Why an output could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The file of the JSON lines.
+    #[error("[json] path: {0}")]
+    Json(#[from] JsonError),
+    /// The collector's address.
+    #[error("[otlp] {0}")]
+    Otlp(#[from] OtlpError),
+}
+
+/// All outputs that the configuration asks for.
+#[derive(Debug)]
+pub struct Outputs {
+    json: Option<json::Json>,
+    otlp: Option<otlp::Otlp>,
+    host: Arc<Host>,
+    wall: Mutex<WallClock>,
+}
+
+impl Outputs {
+    /// Opens the outputs; must be called inside a tokio runtime. A collector that does not answer is no error: alerts wait for it.
+    ///
+    /// For a reload: start new ones, send to them from now on, then shut the old ones down.
+    pub fn start(config: &Config, host: &Arc<Host>, metrics: &Metrics) -> Result<Outputs, StartError> {
+        let capacity = config.agent.alert_queue.max(1);
+        let json = match config.json.enabled {
+            true => Some(json::Json::start(&config.json.path, capacity, metrics.output("json", capacity))?),
+            false => None,
+        };
+        let otlp = match &config.otlp.endpoint {
+            Some(endpoint) => {
+                Some(otlp::Otlp::start(endpoint, &config.otlp, host, capacity, metrics.output("otlp", capacity))?)
+            }
+            None => None,
+        };
+        Ok(Outputs { json, otlp, host: host.clone(), wall: Mutex::new(WallClock::now()) })
+    }
+
+    /// Hands the alert to every output; never blocks. Where a queue is full the alert is refused and counted.
+    pub fn send(&self, alert: Alert) {
+        let wall = {
+            let mut wall = self.wall.lock().unwrap_or_else(PoisonError::into_inner);
+            wall.follow();
+            *wall
+        };
+        let record = Arc::new(AlertRecord { alert, wall, host: self.host.clone() });
+        if let Some(json) = &self.json {
+            json.send(record.clone());
+        }
+        if let Some(otlp) = &self.otlp {
+            otlp.send(record);
+        }
+    }
+
+    /// Opens the files anew (SIGHUP, after a log rotation). An error leaves the old file in use.
+    pub fn reopen(&self) -> Result<(), StartError> {
+        self.json.as_ref().map_or(Ok(()), json::Json::reopen).map_err(StartError::Json)
+    }
+
+    /// The files that the agent writes now, for the sensors to exclude; ask again after [`Outputs::reopen`].
+    pub fn own_files(&self) -> Vec<Arc<File>> {
+        self.json.iter().filter_map(json::Json::own_file).collect()
+    }
+
+    /// Sends what waits, until `deadline`; what is left then is counted as lost, and said.
+    pub async fn shutdown(self, deadline: Instant) {
+        if let Some(json) = self.json {
+            json.shutdown(deadline).await;
+        }
+        if let Some(otlp) = self.otlp {
+            otlp.shutdown(deadline).await;
+        }
+    }
+}

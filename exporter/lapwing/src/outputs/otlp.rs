@@ -1,0 +1,97 @@
+//! Alerts as OpenTelemetry logs, over gRPC or HTTP with protobuf bodies.
+//!
+//! The messages and the gRPC client are OpenTelemetry's (opentelemetry-proto); batching and repeating are ours, because the SDK's exporter says Ok
+//! while it loses records of a collector that is down, and hides the records that a collector rejects (partial success). Here a batch is kept until
+//! it is acknowledged or refused for good; meanwhile the queue fills, and what does not fit is counted.
+
+mod attributes;
+mod endpoint;
+mod grpc;
+mod http;
+mod record;
+mod worker;
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::Instant,
+};
+
+pub use endpoint::OtlpError;
+use endpoint::Endpoint;
+
+use super::{AlertRecord, account::Account, host::Host};
+use crate::{
+    config,
+    metrics::{LostReason, OutputCounters},
+};
+
+/// The output.
+#[derive(Debug)]
+pub(super) struct Otlp {
+    queue: mpsc::Sender<Arc<AlertRecord>>,
+    stop: oneshot::Sender<Instant>,
+    worker: JoinHandle<()>,
+    account: Arc<Account>,
+}
+
+impl Otlp {
+    /// Refuses an endpoint that cannot work; does not wait for the collector.
+    pub(super) fn start(
+        endpoint: &str,
+        settings: &config::Otlp,
+        host: &Host,
+        capacity: usize,
+        counters: Arc<OutputCounters>,
+    ) -> Result<Otlp, OtlpError> {
+        let endpoint = Endpoint::parse(endpoint, settings)?;
+        let transport = match settings.protocol {
+            config::OtlpProtocol::Grpc => Transport::Grpc(grpc::Grpc::new(endpoint)?),
+            config::OtlpProtocol::HttpProtobuf => Transport::Http(http::Http::new(endpoint)?),
+        };
+        let (queue, records) = mpsc::channel(capacity);
+        let (stop, stopped) = oneshot::channel();
+        let account = Account::new(counters);
+        let worker = worker::Worker::new(transport, record::Envelope::new(host), account.clone());
+        let worker = tokio::spawn(worker.run(records, stopped));
+        Ok(Otlp { queue, stop, worker, account })
+    }
+
+    /// Never blocks.
+    pub(super) fn send(&self, record: Arc<AlertRecord>) {
+        self.account.offered();
+        if self.queue.try_send(record).is_err() {
+            self.account.lost(LostReason::QueueFull, 1);
+        }
+    }
+
+    pub(super) async fn shutdown(self, deadline: Instant) {
+        drop(self.queue);
+        // Fails only if the worker ended already.
+        let _ = self.stop.send(deadline);
+        if let Err(error) = self.worker.await {
+            tracing::error!(output = "otlp", "the worker ended badly: {error}");
+        }
+    }
+}
+
+/// How requests travel.
+enum Transport {
+    Grpc(grpc::Grpc),
+    Http(http::Http),
+}
+
+/// What became of a request.
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    /// The collector took it, except for this many records.
+    Accepted { rejected: u64, message: String },
+    /// Not now: the same request may be sent again, not before this time if the collector named one.
+    Later { after: Option<std::time::Duration>, why: String },
+    /// Never: sending it again would not help.
+    Refused { why: String },
+    /// The answer is none of OTLP's: nobody knows.
+    Unconfirmed { why: String },
+}

@@ -1,0 +1,78 @@
+//! OTLP/gRPC.
+
+use hyper::{HeaderMap, http::Extensions};
+use opentelemetry_proto::tonic::collector::logs::v1::{
+    ExportLogsServiceRequest, logs_service_client::LogsServiceClient,
+};
+use std::{error::Error, time::Duration};
+use tonic::{
+    Code, Request, Status,
+    metadata::MetadataMap,
+    transport::{Channel, ClientTlsConfig},
+};
+use tonic_types::StatusExt;
+
+use super::{Outcome, endpoint::Endpoint, endpoint::OtlpError};
+
+/// A collector, connected when needed.
+pub(super) struct Grpc {
+    client: LogsServiceClient<Channel>,
+    metadata: MetadataMap,
+}
+
+impl Grpc {
+    pub(super) fn new(endpoint: Endpoint) -> Result<Grpc, OtlpError> {
+        let mut channel = Channel::builder(endpoint.uri)
+            .user_agent(concat!("lapwing/", env!("CARGO_PKG_VERSION")))
+            .map_err(tls)?
+            .connect_timeout(endpoint.timeout)
+            .timeout(endpoint.timeout)
+            // A peer that vanished without a word is noticed, also between requests that time out.
+            .http2_keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(endpoint.timeout);
+        if endpoint.tls {
+            channel = channel.tls_config(ClientTlsConfig::new().with_webpki_roots()).map_err(tls)?;
+        }
+        let metadata = MetadataMap::from_headers(endpoint.headers.into_iter().collect::<HeaderMap>());
+        Ok(Grpc { client: LogsServiceClient::new(channel.connect_lazy()), metadata })
+    }
+
+    pub(super) async fn send(&self, request: ExportLogsServiceRequest) -> Outcome {
+        let request = Request::from_parts(self.metadata.clone(), Extensions::new(), request);
+        match self.client.clone().export(request).await {
+            Ok(response) => Outcome::accepted(response.into_inner()),
+            Err(status) => outcome(&status),
+        }
+    }
+}
+
+fn tls(error: tonic::transport::Error) -> OtlpError {
+    OtlpError::Tls(reasons(&error))
+}
+
+/// Which answers may be repeated is OTLP's specification's; an answer that is not gRPC's at all is a collector that is not (yet) there.
+fn outcome(status: &Status) -> Outcome {
+    let after = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    let mut why = format!("the collector answers {:?}: {}", status.code(), status.message());
+    if let Some(source) = status.source() {
+        why = format!("{why} ({})", reasons(source));
+    }
+    let later = match status.code() {
+        Code::Cancelled | Code::DeadlineExceeded | Code::Aborted => true,
+        Code::OutOfRange | Code::Unavailable | Code::DataLoss => true,
+        Code::ResourceExhausted => after.is_some(),
+        _ => status.source().is_some(),
+    };
+    if later { Outcome::Later { after, why } } else { Outcome::Refused { why } }
+}
+
+/// An error with its causes: tonic's own text is only "transport error".
+fn reasons(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,196 @@
+//! OTLP/HTTP with protobuf bodies. One connection for each batch: at most a few a second.
+
+use std::{sync::Arc, time::Duration};
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{
+    Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    client::conn::http1,
+    header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT},
+};
+use hyper_util::rt::TokioIo;
+use opentelemetry_proto::tonic::collector::logs::v1::{
+    ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
+};
+use prost::Message;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
+};
+use tonic_types::pb;
+
+use super::{Outcome, endpoint::Endpoint, endpoint::OtlpError};
+
+/// No honest answer is longer.
+const MAX_ANSWER: usize = 64 * 1024;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A collector.
+pub(super) struct Http {
+    endpoint: Endpoint,
+    tls: Option<TlsConnector>,
+}
+
+impl Http {
+    pub(super) fn new(endpoint: Endpoint) -> Result<Http, OtlpError> {
+        let tls = if endpoint.tls { Some(connector()?) } else { None };
+        Ok(Http { endpoint, tls })
+    }
+
+    pub(super) async fn send(&self, request: &ExportLogsServiceRequest) -> Outcome {
+        let body = Bytes::from(request.encode_to_vec());
+        let attempt = tokio::time::timeout(self.endpoint.timeout, self.post(body));
+        match attempt.await {
+            Ok(Ok(answer)) => answer.outcome(),
+            Ok(Err(error)) => Outcome::Later { after: None, why: format!("cannot reach {}: {error}", self.endpoint.uri) },
+            Err(_) => {
+                let why = format!("{} did not answer within {:?}", self.endpoint.uri, self.endpoint.timeout);
+                Outcome::Later { after: None, why }
+            }
+        }
+    }
+
+    async fn post(&self, body: Bytes) -> Result<Answer, Failure> {
+        let uri = &self.endpoint.uri;
+        // An IPv6 address stands in brackets in a URL and without them everywhere else.
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let port = uri.port_u16().unwrap_or(if self.tls.is_some() { 443 } else { 80 });
+        let stream = TcpStream::connect((host, port)).await?;
+        stream.set_nodelay(true)?;
+        match &self.tls {
+            None => self.exchange(stream, body).await,
+            Some(tls) => {
+                let name = ServerName::try_from(host.to_owned())?;
+                self.exchange(tls.connect(name, stream).await?, body).await
+            }
+        }
+    }
+
+    async fn exchange(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, body: Bytes) -> Result<Answer, Failure> {
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let mut request = Request::post(self.endpoint.uri.path())
+            .header(HOST, self.endpoint.uri.authority().map_or("", |a| a.as_str()))
+            .header(CONTENT_TYPE, "application/x-protobuf")
+            .header(USER_AGENT, concat!("lapwing/", env!("CARGO_PKG_VERSION")))
+            .body(Full::new(body))?;
+        request.headers_mut().extend(self.endpoint.headers.iter().cloned());
+        let talk = async {
+            let response = sender.send_request(request).await?;
+            Answer::read(response).await
+        };
+        // The connection must be driven until the answer is complete; its own error, if any, is the answer's too.
+        tokio::pin!(connection);
+        tokio::pin!(talk);
+        tokio::select! {
+            answer = &mut talk => answer,
+            _ = &mut connection => talk.await,
+        }
+    }
+}
+
+fn connector() -> Result<TlsConnector, OtlpError> {
+    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| OtlpError::Tls(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// What the collector said.
+struct Answer {
+    status: StatusCode,
+    json: bool,
+    retry_after: Option<Duration>,
+    body: Bytes,
+}
+
+impl Answer {
+    async fn read(response: Response<Incoming>) -> Result<Answer, Failure> {
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let json = header(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
+        let retry_after = header(RETRY_AFTER).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await?.to_bytes();
+        Ok(Answer { status, json, retry_after, body })
+    }
+
+    /// By OTLP's specification: 429, 502, 503 and 504 may be repeated, every other failure must not.
+    fn outcome(self) -> Outcome {
+        if self.status.is_success() {
+            let response = if self.json { from_json(&self.body) } else { ExportLogsServiceResponse::decode(&*self.body).ok() };
+            return response.map_or_else(|| Outcome::Unconfirmed { why: self.text() }, Outcome::accepted);
+        }
+        match self.status.as_u16() {
+            429 | 502 | 503 | 504 => Outcome::Later { after: self.retry_after, why: self.text() },
+            _ => Outcome::Refused { why: self.text() },
+        }
+    }
+
+    fn text(&self) -> String {
+        let said = match pb::Status::decode(&*self.body) {
+            Ok(status) => status.message,
+            Err(_) => String::from_utf8_lossy(&self.body).into_owned(),
+        };
+        let short: String = said.chars().take(200).collect();
+        format!("the collector answers {} {:?}", self.status, short)
+    }
+}
+
+/// Some receivers answer in JSON whatever they were sent.
+fn from_json(body: &[u8]) -> Option<ExportLogsServiceResponse> {
+    let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let partial = answer.as_object()?.get("partialSuccess");
+    let partial_success = partial.map(|partial| {
+        let rejected = &partial["rejectedLogRecords"];
+        // 64-bit numbers are text in protobuf's JSON.
+        let rejected = rejected.as_i64().or_else(|| rejected.as_str()?.parse().ok());
+        ExportLogsPartialSuccess {
+            rejected_log_records: rejected.unwrap_or(0),
+            error_message: partial["errorMessage"].as_str().unwrap_or_default().to_owned(),
+        }
+    });
+    Some(ExportLogsServiceResponse { partial_success })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(status: u16, json: bool, body: &[u8]) -> Outcome {
+        let retry_after = Some(Duration::from_secs(7));
+        Answer { status: StatusCode::from_u16(status).unwrap(), json, retry_after, body: Bytes::copy_from_slice(body) }.outcome()
+    }
+
+    #[test]
+    fn answers_are_judged_by_the_specification() {
+        let accepted = |rejected, message: &str| Outcome::Accepted { rejected, message: message.into() };
+        assert_eq!(outcome(200, false, b""), accepted(0, ""));
+        assert_eq!(outcome(200, true, b"{}"), accepted(0, ""));
+        let partial = br#"{"partialSuccess":{"rejectedLogRecords":"3","errorMessage":"too old"}}"#;
+        assert_eq!(outcome(200, true, partial), accepted(3, "too old"));
+        let partial = ExportLogsPartialSuccess { rejected_log_records: 2, error_message: "no".into() };
+        let partial = ExportLogsServiceResponse { partial_success: Some(partial) }.encode_to_vec();
+        assert_eq!(outcome(200, false, &partial), accepted(2, "no"));
+        for page in ["<html>hello</html>", "OK", "\u{1}\u{2}"] {
+            assert!(matches!(outcome(200, false, page.as_bytes()), Outcome::Unconfirmed { .. }), "{page:?}");
+        }
+        assert!(matches!(outcome(200, true, b"[]"), Outcome::Unconfirmed { .. }));
+        for status in [429, 502, 503, 504] {
+            let outcome = outcome(status, false, b"");
+            assert!(matches!(outcome, Outcome::Later { after: Some(_), .. }), "{status}: {outcome:?}");
+        }
+        for status in [301, 400, 401, 404, 413, 500, 501] {
+            assert!(matches!(outcome(status, false, b"why"), Outcome::Refused { .. }), "{status}");
+        }
+        let status = pb::Status { code: 3, message: "bad record".into(), ..pb::Status::default() }.encode_to_vec();
+        assert!(matches!(outcome(400, false, &status), Outcome::Refused { why } if why.contains("bad record")));
+    }
+}
