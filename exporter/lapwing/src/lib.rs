@@ -6,6 +6,8 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod cost;
+pub mod http;
+pub mod log;
 pub mod metrics;
 pub mod outputs;
 pub mod recording;

@@ -48,6 +48,11 @@ impl AlertRecord {
     }
 }
 
+/// Now, as RFC 3339: one form of time in alerts and in the agent's own log.
+pub fn now_rfc3339() -> String {
+    clock::rfc3339(clock::unix_now())
+}
+
 /// Why an output could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {

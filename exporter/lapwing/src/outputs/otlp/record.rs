@@ -126,9 +126,9 @@ fn about_process(a: &mut Attributes, process: &ProcessView, wall: &WallClock) {
         a.texts("process.command_args", args);
     }
     a.maybe_text("process.working_directory", process.cwd.as_deref());
-    a.int("process.real_user.id", process.uid);
-    a.int("process.user.id", process.euid);
-    a.int("lapwing.process.group.id", process.gid);
+    a.maybe_int("process.real_user.id", process.uid);
+    a.maybe_int("process.user.id", process.euid);
+    a.maybe_int("lapwing.process.group.id", process.gid);
     a.maybe_int("lapwing.process.loginuid", process.loginuid);
     a.maybe_text("lapwing.process.tty", process.tty.as_deref());
     a.texts("lapwing.process.capabilities", &process.capabilities);
