@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Whether the kernel let the action through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ActionResult {
     /// It happened.

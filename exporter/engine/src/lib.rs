@@ -7,11 +7,17 @@
 
 pub mod alert;
 pub mod container;
+pub mod engine;
 pub mod event;
 pub mod field;
+pub mod fold;
 pub mod interest;
 pub mod names;
 pub mod process;
+pub mod redact;
+pub mod reorder;
 pub mod rule;
+pub mod score;
 pub mod spec;
 pub mod synthetic;
+mod view;

@@ -3,3 +3,5 @@
 mod types;
 
 pub use types::{Finding, Matches, RuleError, RuleId, RuleInfo};
+mod pending;
+pub use pending::RuleSet;

@@ -1,0 +1,204 @@
+//! From findings to scores and alerts.
+
+use std::sync::Arc;
+
+use super::Engine;
+use crate::{
+    alert::{ActionResult, Alert},
+    container,
+    event::{Bytes, Event, ProcessKey},
+    fold::{RuleKey, Verdict},
+    rule::{Finding, RuleSet},
+    score::{Points, Subject},
+    spec::AlertMode,
+    view,
+};
+
+impl Engine {
+    pub(super) fn matched(&mut self, event: &Event, out: &mut Vec<Alert>) {
+        let matches = std::mem::take(&mut self.matches);
+        for rule in &matches.skipped {
+            if let Some(counts) = self.counters.rule(*rule) {
+                counts.skipped += 1;
+            }
+        }
+        for finding in &matches.findings {
+            self.found(event, finding, out);
+        }
+        self.counters.told = self.scores.told();
+        self.matches = matches;
+    }
+
+    fn found(&mut self, event: &Event, finding: &Finding, out: &mut Vec<Alert>) {
+        let Some(counts) = self.counters.rule(finding.rule) else { return };
+        counts.matches += 1;
+        let rule = counts.id.clone();
+        let lineage = self.table.lineage_root(&event.header.process);
+        let container = self.container(&event.header.process);
+        let mode = self.rules.rules().get(finding.rule.index()).map_or(AlertMode::Each, |info| info.alert);
+
+        // Its own alert is placed before the score alerts, but shows the score as it is after the match.
+        let at = out.len();
+        let (own, alert) = match mode {
+            AlertMode::Score => (false, None),
+            AlertMode::Each => {
+                let (own, id) = self.fold(event, finding, &rule, lineage, out);
+                (own, Some(id))
+            }
+        };
+        let at = at.max(out.len());
+        let points = Points {
+            time: event.header.time,
+            rule,
+            severity: finding.severity,
+            points: finding.points,
+            object: finding.object.clone(),
+            alert: alert.clone(),
+            lineage,
+            container,
+        };
+        let subjects = subjects(&points);
+        for subject in &subjects {
+            self.score(event, subject, &points, out);
+        }
+        if let Some(id) = alert.filter(|_| own) {
+            let mut alert = describe(&self.rules, &self.table, event, finding, &id);
+            let nearest = subjects.iter().max_by(|a, b| {
+                // Of equals the last is the maximum, so the narrowest wins by being compared in reverse.
+                self.scores.fraction(a).total_cmp(&self.scores.fraction(b)).then(b.kind().cmp(&a.kind()))
+            });
+            alert.score = nearest.filter(|_| finding.points > 0).and_then(|subject| self.scores.view(subject, event.header.time, false));
+            out.insert(at, alert);
+        }
+    }
+
+    /// Whether the match gets an alert of its own, and the id of the alert that tells of it.
+    fn fold(
+        &mut self,
+        event: &Event,
+        finding: &Finding,
+        rule: &Arc<str>,
+        lineage: ProcessKey,
+        out: &mut Vec<Alert>,
+    ) -> (bool, Arc<str>) {
+        let id: Arc<str> = Arc::from(view::alert_id(rule, event));
+        let key = RuleKey { rule: rule.clone(), severity: finding.severity, result: finding.result };
+        let object = (finding.event, &finding.object);
+        match self.folds.judge(event.header.time, key, &Subject::Lineage(lineage), object, &id, out) {
+            Verdict::Alert => (true, id),
+            Verdict::Folded(fold) => {
+                let (rules, table) = (&self.rules, &self.table);
+                fold.summary.get_or_insert_with(|| Box::new(describe(rules, table, event, finding, &id)));
+                let told_by = fold.id.clone();
+                self.counters.folded += 1;
+                if let Some(counts) = self.counters.rule(finding.rule) {
+                    counts.folded += 1;
+                }
+                (false, told_by)
+            }
+        }
+    }
+
+    fn score(&mut self, event: &Event, subject: &Subject, points: &Points, out: &mut Vec<Alert>) {
+        let (table, hostname) = (&self.table, &self.settings.hostname);
+        let label = || match subject {
+            Subject::Lineage(key) => {
+                let name = table.get(key).map_or_else(|| "?".to_owned(), |process| process.snapshot.name.to_text());
+                format!("{name}[{}]", key.pid)
+            }
+            Subject::Container(id) => id.to_text(),
+            Subject::Host => hostname.clone(),
+        };
+        let Some(level) = self.scores.raise(subject, label, points) else { return };
+        let Some(alert) = self.score_alert(event, subject) else { return };
+        // The multiple is the object: a few go out as they are reached, a flood of them becomes one summary.
+        let multiple = Bytes::from(level.to_string().as_str());
+        let rule = RuleKey { rule: Arc::from(subject.kind().rule()), severity: alert.severity, result: alert.result };
+        let id: Arc<str> = Arc::from(alert.id.as_str());
+        match self.folds.judge(event.header.time, rule, subject, ("score", &multiple), &id, out) {
+            Verdict::Alert => out.push(alert),
+            Verdict::Folded(fold) => {
+                self.counters.folded += 1;
+                fold.summary.get_or_insert_with(|| Box::new(alert));
+            }
+        }
+    }
+
+    fn score_alert(&self, event: &Event, subject: &Subject) -> Option<Alert> {
+        let score = self.scores.view(subject, event.header.time, true)?;
+        let (rules, severity) = self.scores.causes(subject);
+        let rule = subject.kind().rule();
+        let names = rules.iter().map(|rule| &**rule).collect::<Vec<_>>().join(", ");
+        let mut tags: Vec<String> = Vec::new();
+        for info in self.rules.rules().iter().filter(|info| rules.iter().any(|rule| **rule == *info.id)) {
+            for tag in &info.tags {
+                if !tags.contains(tag) {
+                    tags.push(tag.clone());
+                }
+            }
+        }
+        let message = format!(
+            "The score of {} {} reached {} of {} points by {} matches: {names}",
+            score.subject_kind,
+            score.subject,
+            score.points,
+            score.threshold,
+            score.contributions.len(),
+        );
+        Some(Alert {
+            time: event.header.time,
+            id: view::alert_id(rule, event),
+            rule: rule.to_owned(),
+            ruleset: "score".to_owned(),
+            severity,
+            sensor: event.sensor(),
+            event: "score",
+            result: ActionResult::Success,
+            errno: None,
+            message,
+            tags,
+            count: 1,
+            objects: None,
+            process: Some(view::process(&self.table, &event.header.process)),
+            lineage: view::lineage(&self.table, &event.header.process),
+            file: None,
+            score: Some(score),
+            partial: view::partial(&self.table, event),
+        })
+    }
+
+    fn container(&self, key: &ProcessKey) -> Option<Bytes> {
+        let process = self.table.get(key)?;
+        container::id_of_cgroup(process.snapshot.cgroup.get()?).map(Bytes::from)
+    }
+}
+
+/// Who a match is held against, the narrowest first.
+fn subjects(points: &Points) -> Vec<Subject> {
+    let container = points.container.clone().map(Subject::Container);
+    [Some(Subject::Lineage(points.lineage)), container, Some(Subject::Host)].into_iter().flatten().collect()
+}
+
+fn describe(rules: &RuleSet, table: &crate::process::Table, event: &Event, finding: &Finding, id: &str) -> Alert {
+    let info = &rules.rules()[finding.rule.index()];
+    Alert {
+        time: event.header.time,
+        id: id.to_owned(),
+        rule: info.id.clone(),
+        ruleset: info.ruleset.clone(),
+        severity: finding.severity,
+        sensor: info.sensor,
+        event: finding.event,
+        result: finding.result,
+        errno: view::errno(event),
+        message: rules.message(finding, event, table),
+        tags: info.tags.clone(),
+        count: 1,
+        objects: None,
+        process: Some(view::process(table, &event.header.process)),
+        lineage: view::lineage(table, &event.header.process),
+        file: view::file(event),
+        score: None,
+        partial: view::partial(table, event),
+    }
+}

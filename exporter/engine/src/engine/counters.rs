@@ -1,0 +1,142 @@
+//! What the engine counts. All of it are totals since the start; a reload keeps them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    alert::Alert,
+    event::{Body, Event, FileOp, Sensor},
+    process::TableCounters,
+    rule::{RuleId, RuleSet},
+    score::SubjectKind,
+    spec::Severity,
+};
+
+/// Kinds of event, in the order of [`EventCounts`]: the process sensor's, then one for each [`FileOp`].
+const KINDS: [(Sensor, &str); 13] = [
+    (Sensor::Process, "fork"),
+    (Sensor::Process, "exec"),
+    (Sensor::Process, "exec_failure"),
+    (Sensor::Process, "credentials"),
+    (Sensor::Process, "exit"),
+    (Sensor::Process, "snapshot"),
+    (Sensor::File, "create"),
+    (Sensor::File, "write"),
+    (Sensor::File, "read"),
+    (Sensor::File, "permission"),
+    (Sensor::File, "delete"),
+    (Sensor::File, "rename"),
+    (Sensor::File, "execute"),
+];
+const FIRST_FILE_KIND: usize = KINDS.len() - FileOp::ALL.len();
+
+/// Events by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EventCounts([u64; KINDS.len()]);
+
+impl EventCounts {
+    pub(super) fn count(&mut self, event: &Event) {
+        let kind = match &event.body {
+            Body::Fork(_) => 0,
+            Body::Exec(_) => 1,
+            Body::ExecFailure(_) => 2,
+            Body::Credentials(_) => 3,
+            Body::Exit(_) => 4,
+            Body::Snapshot(_) => 5,
+            Body::File(file) => FIRST_FILE_KIND + file.op as usize,
+        };
+        self.0[kind] += 1;
+    }
+
+    /// Every kind with its count, those at 0 included.
+    pub fn iter(&self) -> impl Iterator<Item = (Sensor, &'static str, u64)> {
+        KINDS.into_iter().zip(self.0).map(|((sensor, kind), count)| (sensor, kind, count))
+    }
+
+    /// All kinds together.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
+/// What one rule did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleCounts {
+    /// Its id.
+    pub id: Arc<str>,
+    /// Where it comes from.
+    pub ruleset: Arc<str>,
+    /// Matches.
+    pub matches: u64,
+    /// Matches that its skips or exclusions took back.
+    pub skipped: u64,
+    /// Matches that went into a summary instead of an alert of their own.
+    pub folded: u64,
+}
+
+/// A series of alerts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AlertSeries {
+    /// The rule's id, or `score.<subject kind>`.
+    pub rule: Arc<str>,
+    /// How bad.
+    pub severity: Severity,
+    /// Whose event.
+    pub sensor: Sensor,
+}
+
+/// Everything that the engine counts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Events observed.
+    pub events: EventCounts,
+    /// Every loaded rule in the order of the rule set, from 0.
+    pub rules: Vec<RuleCounts>,
+    /// Alerts given, summaries and score alerts included: every series that the loaded rules can give, from 0.
+    pub alerts: BTreeMap<AlertSeries, u64>,
+    /// Matches, and score alerts, that went into a summary.
+    pub folded: u64,
+    /// Times that a subject reached its threshold by what an alert had told already, which makes no score alert.
+    pub told: u64,
+    /// What the process table lost.
+    pub table: TableCounters,
+}
+
+impl Counters {
+    /// Makes a series for all that `rules` can give; counts of rules that were there before go on.
+    pub(super) fn load(&mut self, rules: &RuleSet) {
+        let mut before = std::mem::take(&mut self.rules);
+        for info in rules.rules() {
+            let known = before.iter().position(|counts| *counts.id == *info.id).map(|at| before.swap_remove(at));
+            let counts = known.unwrap_or_else(|| RuleCounts {
+                id: Arc::from(info.id.as_str()),
+                ruleset: Arc::from(info.ruleset.as_str()),
+                matches: 0,
+                skipped: 0,
+                folded: 0,
+            });
+            if info.enabled {
+                for severity in [info.success_severity, info.failure_severity].into_iter().flatten() {
+                    self.series(counts.id.clone(), severity, info.sensor);
+                    for kind in SubjectKind::ALL {
+                        self.series(Arc::from(kind.rule()), severity, info.sensor);
+                    }
+                }
+            }
+            self.rules.push(RuleCounts { ruleset: Arc::from(info.ruleset.as_str()), ..counts });
+        }
+    }
+
+    pub(super) fn rule(&mut self, rule: RuleId) -> Option<&mut RuleCounts> {
+        self.rules.get_mut(rule.index())
+    }
+
+    pub(super) fn alerts(&mut self, alerts: &[Alert]) {
+        for alert in alerts {
+            *self.series(Arc::from(alert.rule.as_str()), alert.severity, alert.sensor) += 1;
+        }
+    }
+
+    fn series(&mut self, rule: Arc<str>, severity: Severity, sensor: Sensor) -> &mut u64 {
+        self.alerts.entry(AlertSeries { rule, severity, sensor }).or_default()
+    }
+}

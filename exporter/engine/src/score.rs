@@ -1,0 +1,266 @@
+//! Scores: points that matches add to subjects, and that halve with time.
+
+mod subject;
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+};
+
+use crate::{
+    alert::{Contribution, ScoreView},
+    event::{BootTime, Bytes, ProcessKey},
+    spec::{ScoreSettings, Severity},
+};
+
+pub(crate) use subject::Subject;
+pub use subject::SubjectKind;
+
+/// Most contributions that a subject remembers; the oldest go first.
+const MAX_CONTRIBUTIONS: usize = 100;
+/// Most contributions that an alert which is not a score alert shows.
+const SHOWN_CONTRIBUTIONS: usize = 10;
+/// A contribution with fewer points left than this no longer counts.
+const WORTHLESS: f64 = 0.5;
+/// A subject that nothing raised for so many half-lives is forgotten.
+const FORGET_AFTER: u64 = 12;
+
+/// What a match adds.
+#[derive(Debug, Clone)]
+pub(crate) struct Points {
+    pub(crate) time: BootTime,
+    pub(crate) rule: Arc<str>,
+    pub(crate) severity: Severity,
+    pub(crate) points: u32,
+    pub(crate) object: Bytes,
+    /// The alert that tells of the match; None for rules that only score.
+    pub(crate) alert: Option<Arc<str>>,
+    pub(crate) lineage: ProcessKey,
+    pub(crate) container: Option<Bytes>,
+}
+
+/// All subjects and their scores.
+#[derive(Debug)]
+pub(crate) struct Scores {
+    settings: ScoreSettings,
+    subjects: HashMap<Subject, Score>,
+    /// By kind: when it was last raised, the order of eviction.
+    recency: [BTreeMap<u64, Subject>; 3],
+    raises: u64,
+    evicted: u64,
+    /// Thresholds reached by what one alert had told already.
+    told: u64,
+}
+
+#[derive(Debug)]
+struct Score {
+    /// As of `at`.
+    points: f64,
+    at: BootTime,
+    /// The multiple of the threshold that was alerted last; 0 when armed.
+    level: u64,
+    stamp: u64,
+    label: String,
+    contributions: VecDeque<Points>,
+}
+
+impl Scores {
+    pub(crate) fn new(settings: ScoreSettings) -> Scores {
+        Scores {
+            settings,
+            subjects: HashMap::new(),
+            recency: Default::default(),
+            raises: 0,
+            evicted: 0,
+            told: 0,
+        }
+    }
+
+    /// Takes other settings; scores stay.
+    pub(crate) fn set(&mut self, settings: ScoreSettings) {
+        self.settings = settings;
+    }
+
+    /// Adds points to a subject and says the multiple of its threshold when that makes an alert.
+    ///
+    /// A score alert tells that several things together are worse than each. So reaching the threshold makes none while everything that
+    /// counts was told by one alert (one match, with the repeats that are folded into it), or while all of a container's or the host's points
+    /// came from one lineage, or container, whose own score has alerted. The subject stays armed: the next match that adds something else alerts.
+    pub(crate) fn raise(&mut self, subject: &Subject, label: impl FnOnce() -> String, points: &Points) -> Option<u64> {
+        if points.points == 0 {
+            return None;
+        }
+        let threshold = f64::from(self.threshold(subject.kind()).max(1));
+        let half_life = self.settings.half_life;
+        let score = self.entry(subject, points.time, label);
+        score.decay(points.time, half_life);
+        if score.points < threshold / 2.0 {
+            score.level = 0;
+        }
+        score.points += f64::from(points.points);
+        if score.contributions.len() == MAX_CONTRIBUTIONS {
+            score.contributions.pop_front();
+        }
+        score.contributions.push_back(points.clone());
+        let level = (score.points / threshold) as u64;
+        if level <= score.level {
+            return None;
+        }
+        if self.is_told(subject) {
+            self.told += 1;
+            return None;
+        }
+        self.subjects.get_mut(subject)?.level = level;
+        Some(level)
+    }
+
+    /// The score as it is after a match at `now`. A score alert (`all`) lists every contribution that still counts.
+    pub(crate) fn view(&self, subject: &Subject, now: BootTime, all: bool) -> Option<ScoreView> {
+        let score = self.subjects.get(subject)?;
+        let skip = if all { 0 } else { score.contributions.len().saturating_sub(SHOWN_CONTRIBUTIONS) };
+        let contributions = score.contributions.iter().skip(skip).map(|points| Contribution {
+            rule: points.rule.to_string(),
+            points: points.points,
+            alert: points.alert.as_deref().map(str::to_owned),
+            seconds_ago: now.0.saturating_sub(points.time.0) as f64 / 1e9,
+            object: points.object.to_text(),
+        });
+        Some(ScoreView {
+            subject_kind: subject.kind().name(),
+            subject: score.label.clone(),
+            points: (score.points * 10.0).round() / 10.0,
+            threshold: self.threshold(subject.kind()),
+            contributions: contributions.collect(),
+        })
+    }
+
+    /// How near the subject is to its threshold.
+    pub(crate) fn fraction(&self, subject: &Subject) -> f64 {
+        let points = self.subjects.get(subject).map_or(0.0, |score| score.points);
+        points / f64::from(self.threshold(subject.kind()).max(1))
+    }
+
+    /// The rules that contributed, each once, with the highest severity among the contributions.
+    pub(crate) fn causes(&self, subject: &Subject) -> (Vec<Arc<str>>, Severity) {
+        let mut rules: Vec<Arc<str>> = Vec::new();
+        let mut severity = Severity::Info;
+        for points in self.subjects.get(subject).iter().flat_map(|score| &score.contributions) {
+            severity = severity.max(points.severity);
+            if !rules.contains(&points.rule) {
+                rules.push(points.rule.clone());
+            }
+        }
+        (rules, severity)
+    }
+
+    /// Forgets the subjects that have practically no points left.
+    pub(crate) fn forget(&mut self, now: BootTime) {
+        let idle = self.settings.half_life.saturating_mul(FORGET_AFTER);
+        for kind in SubjectKind::ALL {
+            while let Some((&stamp, subject)) = self.recency[kind as usize].first_key_value() {
+                let at = self.subjects.get(subject).map_or(0, |score| score.at.0);
+                if at.saturating_add(idle) > now.0 {
+                    break;
+                }
+                self.drop_subject(kind, stamp);
+            }
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.subjects.len()
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.settings.max_subjects.max(1) * SubjectKind::ALL.len()
+    }
+
+    pub(crate) fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    pub(crate) fn told(&self) -> u64 {
+        self.told
+    }
+
+    fn threshold(&self, kind: SubjectKind) -> u32 {
+        let own = match kind {
+            SubjectKind::Lineage => self.settings.lineage_threshold,
+            SubjectKind::Container => self.settings.container_threshold,
+            SubjectKind::Host => self.settings.host_threshold,
+        };
+        own.unwrap_or(self.settings.threshold)
+    }
+
+    fn entry(&mut self, subject: &Subject, time: BootTime, label: impl FnOnce() -> String) -> &mut Score {
+        let kind = subject.kind();
+        let recency = &mut self.recency[kind as usize];
+        match self.subjects.get(subject) {
+            Some(score) => {
+                recency.remove(&score.stamp);
+            }
+            None if recency.len() >= self.settings.max_subjects.max(1) => {
+                if let Some(stamp) = recency.keys().next().copied() {
+                    self.evicted += 1;
+                    self.drop_subject(kind, stamp);
+                }
+            }
+            None => {}
+        }
+        self.raises += 1;
+        self.recency[kind as usize].insert(self.raises, subject.clone());
+        let score = self.subjects.entry(subject.clone()).or_insert_with(|| Score::new(time, label()));
+        score.stamp = self.raises;
+        score
+    }
+
+    fn drop_subject(&mut self, kind: SubjectKind, stamp: u64) {
+        if let Some(subject) = self.recency[kind as usize].remove(&stamp) {
+            self.subjects.remove(&subject);
+        }
+    }
+
+    /// Whether alerts have told already what the subject's contributions say.
+    fn is_told(&self, subject: &Subject) -> bool {
+        let Some(score) = self.subjects.get(subject) else { return false };
+        let Some(first) = score.contributions.front() else { return false };
+        let all = |same: &dyn Fn(&Points) -> bool| score.contributions.iter().all(same);
+        if first.alert.is_some() && all(&|points| points.alert == first.alert) {
+            return true;
+        }
+        let alerted = |narrower: &Subject| self.subjects.get(narrower).is_some_and(|score| score.level > 0);
+        match subject {
+            Subject::Lineage(_) => false,
+            Subject::Container(_) => {
+                all(&|points| points.lineage == first.lineage) && alerted(&Subject::Lineage(first.lineage))
+            }
+            Subject::Host => {
+                let container = first.container.clone().map(Subject::Container);
+                (all(&|points| points.lineage == first.lineage) && alerted(&Subject::Lineage(first.lineage)))
+                    || (all(&|points| points.container == first.container) && container.as_ref().is_some_and(alerted))
+            }
+        }
+    }
+}
+
+impl Score {
+    fn new(at: BootTime, label: String) -> Score {
+        Score { points: 0.0, at, level: 0, stamp: 0, label, contributions: VecDeque::new() }
+    }
+
+    /// Brings the points to `now`. Time never goes back: a late event counts as of the newest.
+    fn decay(&mut self, now: BootTime, half_life: u64) {
+        if now <= self.at || half_life == 0 {
+            return;
+        }
+        self.points *= left(now.0 - self.at.0, half_life);
+        self.at = now;
+        self.contributions
+            .retain(|points| f64::from(points.points) * left(now.0.saturating_sub(points.time.0), half_life) >= WORTHLESS);
+    }
+}
+
+/// What is left of one point.
+fn left(age: u64, half_life: u64) -> f64 {
+    (-(age as f64) / half_life as f64).exp2()
+}
