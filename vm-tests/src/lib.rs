@@ -1,7 +1,15 @@
-//! Boots stock kernels under QEMU and runs commands in them.
+//! Lapwing's scenarios, and a rig that boots stock kernels to run them in.
+//!
+//! A scenario is one definition of "do this, expect exactly these alerts, and none for the twin". The same ones run on this machine
+//! (`cargo test -p vm-tests --test host`) and in a guest (`vm-tests --scenarios`).
 
-pub mod cpio;
+pub mod act;
+pub mod agent;
 pub mod error;
-pub mod guest;
-pub mod initramfs;
-pub mod kernel;
+pub mod http;
+pub mod metrics;
+pub mod place;
+pub mod rig;
+pub mod runner;
+pub mod scenario;
+pub mod scenarios;

@@ -8,10 +8,12 @@ use std::{
 
 use clap::Parser;
 use vm_tests::{
-    error::Result,
-    guest::{self, Options},
-    initramfs::GuestFile,
-    kernel,
+    error::{Context, Result},
+    rig::{
+        guest::{self, Options},
+        initramfs::GuestFile,
+        kernel,
+    },
 };
 
 /// Runs a command in a guest with a stock Debian kernel (QEMU TCG, amd64).
@@ -21,13 +23,19 @@ struct Args {
     #[arg(long, default_value = "6.12")]
     kernel: String,
     /// Command for the guest's shell.
-    #[arg(long)]
-    exec: String,
+    #[arg(long, required_unless_present = "scenarios", conflicts_with = "scenarios")]
+    exec: Option<String>,
+    /// Runs the scenarios (all, or those whose names contain one of the given), with the lapwing beside this program.
+    #[arg(long, num_args = 0.., value_name = "NAME")]
+    scenarios: Option<Vec<String>>,
+    /// The flavour of hook that has to be attached throughout.
+    #[arg(long, default_value = "function")]
+    flavour: String,
     /// A file that the guest gets (PATH, then at /usr/bin/NAME, or PATH:GUESTPATH), with the libraries it is linked to.
     #[arg(long = "file")]
     files: Vec<GuestFile>,
     /// Seconds after which the guest is ended.
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 900)]
     timeout: u64,
     /// Memory in MiB.
     #[arg(long, default_value_t = 1024)]
@@ -60,7 +68,8 @@ fn run(args: &Args) -> Result<i32> {
         append: args.append.clone(),
         show: true,
     };
-    let outcome = guest::run(&kernel, &args.exec, &args.files, &options, &cache)?;
+    let (command, files) = work(args)?;
+    let outcome = guest::run(&kernel, &command, &files, &options, &cache)?;
     eprintln!(
         "vm-tests: {} ended with {} after {:.1} s",
         kernel.release,
@@ -68,6 +77,29 @@ fn run(args: &Args) -> Result<i32> {
         outcome.took.as_secs_f64()
     );
     Ok(outcome.code)
+}
+
+/// The command for the guest and the files that it needs.
+fn work(args: &Args) -> Result<(String, Vec<GuestFile>)> {
+    let mut files = args.files.clone();
+    let Some(names) = &args.scenarios else {
+        return Ok((args.exec.clone().unwrap_or_default(), files));
+    };
+    let me = std::env::current_exe().context("own path")?;
+    for name in ["lapwing", "scenario-runner"] {
+        files.push(GuestFile {
+            host: me.with_file_name(name),
+            guest: format!("/usr/bin/{name}"),
+        });
+    }
+    Ok((
+        format!(
+            "LAPWING_EXPECT_FLAVOUR={} scenario-runner {}",
+            args.flavour,
+            names.join(" ")
+        ),
+        files,
+    ))
 }
 
 /// `target/vm`: everything that the rig fetches or makes.

@@ -56,7 +56,7 @@ impl Archive {
 
     fn parent_of(&mut self, path: &str) {
         if let Some((parent, _)) = path.trim_matches('/').rsplit_once('/') {
-            self.directory(&parent.to_owned());
+            self.directory(parent);
         }
     }
 

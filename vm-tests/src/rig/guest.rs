@@ -11,8 +11,8 @@ use std::{
 
 use crate::{
     error::{Context, Error, Result},
-    initramfs::{self, GuestFile},
-    kernel::Kernel,
+    rig::initramfs::{self, GuestFile},
+    rig::kernel::Kernel,
 };
 
 /// How a guest is run.

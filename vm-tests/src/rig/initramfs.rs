@@ -9,11 +9,11 @@ use std::{
 };
 
 use crate::{
-    cpio::Archive,
     error::{Context, Error, Result},
+    rig::cpio::Archive,
 };
 
-const INIT: &str = include_str!("../guest/init.sh");
+const INIT: &str = include_str!("../../guest/init.sh");
 
 /// A file of this machine and where the guest has it.
 #[derive(Debug, Clone, PartialEq, Eq)]

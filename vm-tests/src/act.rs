@@ -1,0 +1,161 @@
+//! What a scenario makes real programs do: each in a login session of its own, so that the alerts of one are not the alerts of another.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use rustix::process::{Signal, getpid, kill_process, set_parent_process_death_signal, setsid};
+
+use crate::error::{Context, Error, Result};
+
+/// The user that may nothing.
+const NOBODY: u32 = 65534;
+
+/// Who runs a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum User {
+    /// uid 0.
+    Root,
+    /// uid 65534.
+    Nobody,
+}
+
+/// One program to run.
+#[derive(Debug, Clone)]
+pub struct Act {
+    /// A path, or a name for PATH.
+    pub program: String,
+    /// What it is told.
+    pub args: Vec<String>,
+    /// Who runs it.
+    pub user: User,
+}
+
+impl Act {
+    /// As root.
+    pub fn new<P: AsRef<Path>>(program: P, args: &[&str]) -> Act {
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        Act {
+            program: program.as_ref().display().to_string(),
+            args,
+            user: User::Root,
+        }
+    }
+
+    /// A line for the shell.
+    pub fn shell(line: &str) -> Act {
+        Act::new("sh", &["-c", line])
+    }
+
+    /// The same as nobody.
+    pub fn as_nobody(self) -> Act {
+        Act {
+            user: User::Nobody,
+            ..self
+        }
+    }
+
+    /// Starts it in a session of its own. The child's pid is the program's.
+    pub fn start(&self) -> Result<Child> {
+        let who = if self.user == User::Nobody { "nobody" } else { "root" };
+        let mut command = Command::new(me()?);
+        command.args(["act", "session", who, &self.program]).args(&self.args);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().context(format!("starting {}", self.program))
+    }
+}
+
+/// This program's own path: a copy of it is every test program.
+pub fn me() -> Result<PathBuf> {
+    std::env::current_exe().context("own path")
+}
+
+/// Copies this program.
+pub fn copy_of_me(to: &Path, mode: u32) -> Result<()> {
+    fs::copy(me()?, to).context(to.display())?;
+    fs::set_permissions(to, fs::Permissions::from_mode(mode)).context(to.display())
+}
+
+/// `PROGRAM act VERB ...`: the programs themselves. Returns the exit code.
+pub fn main(args: &[String]) -> Result<i32> {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args.as_slice() {
+        ["session", who, program, args @ ..] => session(who, program, args),
+        ["bound-to-parent", program, args @ ..] => {
+            set_parent_process_death_signal(Some(Signal::KILL)).context("prctl")?;
+            Err(Error(format!("{program}: {}", Command::new(program).args(args).exec())))
+        }
+        ["exit", code] => code.parse().context("exit code"),
+        ["signal", "SEGV"] => die_by(Signal::SEGV),
+        ["signal", "TERM"] => die_by(Signal::TERM),
+        ["spawn", count, program, args @ ..] => spawn(count.parse().context("count")?, program, args),
+        ["files", directory, count] => files(Path::new(directory), count.parse().context("count")?),
+        ["creates", directory, count] => creates(Path::new(directory), count.parse().context("count")?),
+        _ => Err(Error(format!("no such act: {args:?}"))),
+    }
+}
+
+fn session(who: &str, program: &str, args: &[&str]) -> Result<i32> {
+    setsid().context("setsid")?;
+    // A login: kernels with audit give a new session number with it. Without audit the session of setsid has to do.
+    let _ = fs::write("/proc/self/loginuid", "0");
+    // Found here: looking for it by trying would be a refused exec for each directory of PATH.
+    let mut command = Command::new(found(program)?);
+    command.arg0(program).args(args);
+    if who == "nobody" {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    Err(Error(format!("{program}: {}", command.exec())))
+}
+
+fn found(program: &str) -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut candidates = std::env::split_paths(&path).map(|directory| directory.join(program));
+    match program.contains('/') {
+        true => Ok(program.into()),
+        false => candidates
+            .find(|path| path.is_file())
+            .ok_or_else(|| Error(format!("{program} is not in PATH"))),
+    }
+}
+
+fn die_by(signal: Signal) -> Result<i32> {
+    kill_process(getpid(), signal).context("kill")?;
+    Err(Error("still here".into()))
+}
+
+fn spawn(count: u32, program: &str, args: &[&str]) -> Result<i32> {
+    for _ in 0..count {
+        Command::new(program).args(args).status().context(program)?;
+    }
+    Ok(0)
+}
+
+/// `count` operations: a quarter each of create, write, permission and delete.
+fn files(directory: &Path, count: u32) -> Result<i32> {
+    for n in 0..count / 4 {
+        let path = directory.join(format!("f{n}"));
+        fs::File::create_new(&path).context("create")?;
+        append(&path)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).context("chmod")?;
+        fs::remove_file(&path).context("unlink")?;
+    }
+    Ok(0)
+}
+
+/// `count` creations and nothing else: what the kernel judges by the object in either flavour.
+fn creates(directory: &Path, count: u32) -> Result<i32> {
+    for n in 0..count {
+        fs::File::create_new(directory.join(format!("c{n}"))).context("create")?;
+    }
+    Ok(0)
+}
+
+fn append(path: &Path) -> Result<()> {
+    let mut file = OpenOptions::new().append(true).open(path).context("open")?;
+    file.write_all(b"x").context("write")
+}

@@ -1,0 +1,195 @@
+//! A running agent: started with a configuration of its own, asked over HTTP, its alerts read from its JSON file.
+
+use std::{
+    fs::{self, File},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::{
+    act::me,
+    error::{Context, Error, Result},
+    http,
+    metrics::Metrics,
+};
+
+/// Loading and attaching takes a while in a guest without hardware virtualisation.
+const START: Duration = Duration::from_secs(60);
+const STOP: Duration = Duration::from_secs(15);
+
+/// The agent under test.
+pub struct Agent {
+    child: Child,
+    /// Everything of this run: config.toml, alerts.json, agent.log.
+    pub home: PathBuf,
+    address: SocketAddr,
+}
+
+impl Agent {
+    /// Starts `lapwing run --profile PROFILE` with `config` and waits until it is ready. `{home}` in it is the run's directory.
+    pub fn start(profile: &str, config: &str) -> Result<Agent> {
+        let address = http::free_port()?;
+        let home = Path::new("/run").join(format!("lapwing-test-{}-{}", std::process::id(), address.port()));
+        fs::create_dir_all(&home).context(home.display())?;
+        write_config(&home, address, config)?;
+        let log = File::create(home.join("agent.log")).context("agent.log")?;
+        let child = Command::new(me()?)
+            .args(["act", "bound-to-parent"])
+            .arg(program()?)
+            .args(["run", "--profile", profile, "--config"])
+            .arg(home.join("config.toml"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().context("agent.log")?)
+            .stderr(log)
+            .spawn()
+            .context("lapwing")?;
+        let mut agent = Agent { child, home, address };
+        agent.wait_ready()?;
+        Ok(agent)
+    }
+
+    /// The agent's pid.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Replaces its configuration file.
+    pub fn write_config(&self, config: &str) -> Result<()> {
+        write_config(&self.home, self.address, config)
+    }
+
+    /// All alerts so far, in order.
+    pub fn alerts(&self) -> Result<Vec<Value>> {
+        let text = fs::read_to_string(self.home.join("alerts.json")).unwrap_or_default();
+        // A line that is being written has no end yet.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole
+            .lines()
+            .map(|line| serde_json::from_str(line).context(format!("not JSON: {line}")))
+            .collect()
+    }
+
+    /// A scrape.
+    pub fn metrics(&self) -> Result<Metrics> {
+        http::get(self.address, "/metrics").map(Metrics)
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = Pid::from_raw(self.child.id() as i32).ok_or_else(|| Error("no pid".into()))?;
+        kill_process(pid, signal).context("signalling lapwing")
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.home.join("agent.log")).unwrap_or_default()
+    }
+
+    /// Waits until `done` says so, or fails with what was awaited and the log's end.
+    pub fn wait_until(&self, what: &str, bound: Duration, mut done: impl FnMut(&Agent) -> Result<bool>) -> Result<()> {
+        let deadline = Instant::now() + bound;
+        while !done(self)? {
+            if Instant::now() > deadline {
+                return Err(Error(format!("not within {bound:?}: {what}\n{}", self.log_end())));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    /// Ends it as an operator would; it must leave with 0.
+    pub fn stop(mut self) -> Result<()> {
+        self.signal(Signal::TERM)?;
+        let deadline = Instant::now() + STOP;
+        loop {
+            match self.child.try_wait().context("waiting for lapwing")? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(Error(format!("lapwing ended with {status}\n{}", self.log_end()))),
+                None if Instant::now() > deadline => {
+                    return Err(Error(format!("lapwing did not end\n{}", self.log_end())));
+                }
+                None => thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+
+    /// The end of its log, for error messages.
+    pub fn log_end(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        format!(
+            "--- end of lapwing's log ---\n{}",
+            lines[lines.len().saturating_sub(15)..].join("\n")
+        )
+    }
+
+    fn wait_ready(&mut self) -> Result<()> {
+        let deadline = Instant::now() + START;
+        loop {
+            if let Some(status) = self.child.try_wait().context("waiting for lapwing")? {
+                return Err(Error(format!(
+                    "lapwing ended with {status} instead of getting ready\n{}",
+                    self.log_end()
+                )));
+            }
+            if http::get(self.address, "/-/ready").is_ok() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(Error(format!(
+                    "lapwing is not ready after {START:?}\n{}",
+                    self.log_end()
+                )));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // After stop() it is gone already. Its files are of no use any more: errors have quoted the log.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.home);
+    }
+}
+
+fn write_config(home: &Path, address: SocketAddr, config: &str) -> Result<()> {
+    let home_text = home.display().to_string();
+    let common = format!(
+        "[metrics]\nlisten = \"{address}\"\n\n[json]\npath = \"{home_text}/alerts.json\"\n\n\
+         [agent]\nstate_dir = \"{home_text}/state\"\nsocket = \"{home_text}/lapwing.sock\"\n"
+    );
+    let path = home.join("config.toml");
+    fs::write(
+        &path,
+        format!("config_version = 1\n{common}{}", config.replace("{home}", &home_text)),
+    )
+    .context(path.display())
+}
+
+/// The lapwing beside this program (or one above: cargo puts tests into `deps`), unless `LAPWING_BIN` names another.
+pub fn program() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("LAPWING_BIN") {
+        return Ok(path.into());
+    }
+    let me = me()?;
+    me.ancestors()
+        .skip(1)
+        .take(2)
+        .map(|directory| directory.join("lapwing"))
+        .find(|path| path.is_file())
+        .ok_or_else(|| {
+            Error(format!(
+                "no lapwing beside {}: cargo build --release -p lapwing",
+                me.display()
+            ))
+        })
+}

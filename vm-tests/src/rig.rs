@@ -1,0 +1,6 @@
+//! Boots stock kernels under QEMU and runs commands in them.
+
+pub mod cpio;
+pub mod guest;
+pub mod initramfs;
+pub mod kernel;

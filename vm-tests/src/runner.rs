@@ -1,0 +1,160 @@
+//! Runs scenarios and checks one after the other and reports them in the form of Rust's test harness.
+
+use std::{
+    collections::BTreeMap,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    act,
+    agent::Agent,
+    error::{Error, Result},
+    scenario::{Group, Scenario},
+    scenarios::{self, Check},
+};
+
+/// `main` of the runner and of the host's tests: `[NAME...]`, `--list`, or `act ...`.
+pub fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.split_first() {
+        Some((first, rest)) if first == "act" => match act::main(rest) {
+            Ok(code) => ExitCode::from(code as u8),
+            Err(e) => {
+                eprintln!("act: {e}");
+                ExitCode::from(127)
+            }
+        },
+        _ if args.iter().any(|arg| arg == "--list") => {
+            names().iter().for_each(|name| println!("{name}: test"));
+            ExitCode::SUCCESS
+        }
+        _ => run(&args),
+    }
+}
+
+fn names() -> Vec<&'static str> {
+    let scenarios = scenarios::scenarios();
+    let checks = scenarios::checks();
+    scenarios
+        .iter()
+        .map(|s| s.name)
+        .chain(checks.iter().map(|c| c.name))
+        .collect()
+}
+
+fn run(args: &[String]) -> ExitCode {
+    let filters: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
+    let exact = args.iter().any(|arg| arg == "--exact");
+    let chosen = |name: &str| {
+        let fits = |filter: &&String| {
+            if exact {
+                name == filter.as_str()
+            } else {
+                name.contains(filter.as_str())
+            }
+        };
+        filters.is_empty() || filters.iter().any(fits)
+    };
+    let mut report = Report::default();
+    if !rustix::process::geteuid().is_root() {
+        return without_root(names().into_iter().filter(|name| chosen(name)).count());
+    }
+    run_scenarios(
+        scenarios::scenarios().into_iter().filter(|s| chosen(s.name)).collect(),
+        &mut report,
+    );
+    for Check { name, run } in scenarios::checks().into_iter().filter(|c| chosen(c.name)) {
+        report.test(name, run);
+    }
+    report.finish()
+}
+
+/// Scenarios of one group share an agent: each is judged by the alerts of its own session.
+fn run_scenarios(scenarios: Vec<Scenario>, report: &mut Report) {
+    let mut groups: BTreeMap<Group, Vec<Scenario>> = BTreeMap::new();
+    for scenario in scenarios {
+        groups.entry(scenario.group).or_default().push(scenario);
+    }
+    for (group, scenarios) in groups {
+        let agent = start(group);
+        for scenario in scenarios {
+            report.test(scenario.name, || match &agent {
+                Ok(agent) => scenario.run(agent),
+                Err(e) => Err(Error(e.to_string())),
+            });
+        }
+        if let Ok(agent) = agent {
+            report.test(&format!("agent-of-{group:?}-stops").to_lowercase(), || agent.stop());
+        }
+    }
+}
+
+fn start(group: Group) -> Result<Agent> {
+    // Each scenario is a lineage of its own; the host as a whole is not what they are about. A window that closes at once
+    // makes a second match an alert of its own instead of a count that nobody sees.
+    let alone = "[score]\nhost_threshold = 1000000\nfold_window = \"1ms\"\n";
+    match group {
+        Group::Demo => Agent::start("demo", alone),
+        Group::Production => Agent::start("production", alone),
+        Group::Own => Agent::start("production", &scenarios::own_rules()),
+    }
+}
+
+fn without_root(count: usize) -> ExitCode {
+    if std::env::var_os("LAPWING_SKIP_ROOT_TESTS").is_some() {
+        println!("SKIPPED: {count} scenarios need root");
+        println!("test result: ok. 0 passed; 0 failed; {count} ignored; 0 measured; 0 filtered out");
+        return ExitCode::SUCCESS;
+    }
+    println!(
+        "{count} scenarios load BPF programs and need root: run as root, or set LAPWING_SKIP_ROOT_TESTS=1 to skip them"
+    );
+    println!("test result: FAILED. 0 passed; {count} failed; 0 ignored; 0 measured; 0 filtered out");
+    ExitCode::FAILURE
+}
+
+#[derive(Default)]
+struct Report {
+    passed: usize,
+    failed: Vec<(String, String)>,
+    took: Duration,
+}
+
+impl Report {
+    fn test(&mut self, name: &str, run: impl FnOnce() -> Result<()>) {
+        let started = Instant::now();
+        let result = run();
+        let took = started.elapsed();
+        self.took += took;
+        let seconds = took.as_secs_f64();
+        match result {
+            Ok(()) => {
+                self.passed += 1;
+                println!("test {name} ... ok ({seconds:.1} s)");
+            }
+            Err(e) => {
+                println!("test {name} ... FAILED ({seconds:.1} s)\n{e}\n");
+                self.failed.push((name.to_owned(), e.to_string()));
+            }
+        }
+    }
+
+    fn finish(self) -> ExitCode {
+        let verdict = if self.failed.is_empty() { "ok" } else { "FAILED" };
+        for (name, _) in &self.failed {
+            println!("failed: {name}");
+        }
+        println!(
+            "test result: {verdict}. {} passed; {} failed; 0 ignored; 0 measured; 0 filtered out; finished in {:.2}s",
+            self.passed,
+            self.failed.len(),
+            self.took.as_secs_f64()
+        );
+        if self.failed.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    }
+}
