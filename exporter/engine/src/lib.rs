@@ -13,6 +13,8 @@ pub mod field;
 pub mod fold;
 pub mod interest;
 pub mod names;
+pub mod paths;
+pub mod predicate;
 pub mod process;
 pub mod redact;
 pub mod reorder;

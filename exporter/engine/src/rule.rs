@@ -1,7 +1,125 @@
-//! Rules, compiled: from [`Specs`](crate::spec::Specs) to what matches events.
+//! Rules, compiled: from [`Specs`] to what matches events.
+//!
+//! Rules are found, not searched: by the kind of event (and, for files, by the watches that the kernel hit or the path), then by the
+//! values that their predicates cannot do without ([`index`]). Only what is left is evaluated.
 
+mod compile;
+mod exclude;
+mod index;
+mod message;
+mod moment;
+mod process;
+mod skip;
 mod types;
+mod watch;
+
+use std::collections::HashMap;
+
+use crate::{
+    event::{Body, Event},
+    field::Context,
+    interest::Interest,
+    predicate::Predicate,
+    process::Table,
+    spec::{ProcessRuleEvent, Specs},
+};
+
+use message::Template;
+use moment::Moment;
+use watch::Watches;
 
 pub use types::{Finding, Matches, RuleError, RuleId, RuleInfo};
-mod pending;
-pub use pending::RuleSet;
+
+/// Compiled rules. Immutable; share it by `Arc`.
+#[derive(Debug, Default)]
+pub struct RuleSet {
+    infos: Vec<RuleInfo>,
+    messages: Vec<Option<Template>>,
+    ids: HashMap<String, RuleId>,
+    process: process::Rules,
+    watches: Watches,
+}
+
+/// `when` and `except`.
+#[derive(Debug, Clone, Default)]
+struct Condition {
+    when: Option<Predicate>,
+    except: Option<Predicate>,
+}
+
+impl Condition {
+    fn holds(&self, context: &Context<'_>) -> bool {
+        self.when.as_ref().is_none_or(|when| when.matches(context))
+            && !self.except.as_ref().is_some_and(|except| except.matches(context))
+    }
+}
+
+impl RuleSet {
+    /// Compiles everything, or says everything that is wrong.
+    pub fn compile(specs: &Specs) -> Result<RuleSet, Vec<RuleError>> {
+        compile::compile(specs)
+    }
+
+    /// What the sensors must deliver for the enabled rules.
+    pub fn interest(&self, generation: u32) -> Interest {
+        let enabled = |wanted: fn(ProcessRuleEvent) -> bool| self.process.specs().any(|(event, _)| wanted(event));
+        Interest {
+            generation,
+            process: enabled(|_| true),
+            exec_failures: self.process.has(Moment::ExecFailure),
+            credentials: enabled(|event| event == ProcessRuleEvent::RootEscalation),
+            watches: self.watches.points(),
+        }
+    }
+
+    /// All rules, disabled ones too; a [`RuleId`] is the index.
+    pub fn rules(&self) -> &[RuleInfo] {
+        &self.infos
+    }
+
+    /// What is known of a rule.
+    pub fn rule(&self, id: RuleId) -> Option<&RuleInfo> {
+        self.infos.get(id.index())
+    }
+
+    /// The rule of that id.
+    pub fn find(&self, id: &str) -> Option<RuleId> {
+        self.ids.get(id).copied()
+    }
+
+    /// Matches an event, of which `table` must know already, against all rules; `out` is cleared first.
+    pub fn evaluate(&self, event: &Event, table: &Table, out: &mut Matches) {
+        out.clear();
+        let Matches {
+            findings,
+            skipped,
+            candidates,
+            scratch,
+        } = out;
+        let context = Context::new(event, table, scratch);
+        let mut found = Found { findings, skipped };
+        match &event.body {
+            Body::File(file) => self.watches.evaluate(&context, file, candidates, &mut found),
+            body => moment::of(body).for_each(|moment| self.process.evaluate(&context, moment, candidates, &mut found)),
+        }
+    }
+
+    /// The sentence of an alert: the rule's message with its fields filled in, or one made from the event.
+    pub fn message(&self, finding: &Finding, event: &Event, table: &Table) -> String {
+        let mut scratch = crate::field::Scratch::default();
+        let context = Context::new(event, table, &mut scratch);
+        match self.messages.get(finding.rule.index()) {
+            Some(Some(template)) => template.render(&context),
+            _ => message::default(finding, &context),
+        }
+    }
+}
+
+/// Where matches go.
+struct Found<'a> {
+    findings: &'a mut Vec<Finding>,
+    skipped: &'a mut Vec<RuleId>,
+}
+
+#[cfg(test)]
+mod tests;

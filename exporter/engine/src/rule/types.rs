@@ -69,6 +69,14 @@ pub struct Matches {
     pub(super) scratch: Scratch,
 }
 
+impl Matches {
+    pub(super) fn clear(&mut self) {
+        self.findings.clear();
+        self.skipped.clear();
+        self.candidates.clear();
+    }
+}
+
 /// A problem of a rule as written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("rule {rule:?}: {key}: {message}; {help}")]

@@ -1,0 +1,81 @@
+//! What a field is read from.
+
+use std::cell::{OnceCell, RefCell};
+
+use super::Scratch;
+use crate::{
+    event::{Body, Event, FileEvent, ProcessKey, ProcessSnapshot},
+    process::Table,
+};
+
+/// A process: which, and what it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Proc<'a> {
+    /// Which.
+    pub key: ProcessKey,
+    /// What it is.
+    pub snapshot: &'a ProcessSnapshot,
+}
+
+/// An event and what is known around it. Nothing is looked up before a field asks for it.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The event.
+    pub event: &'a Event,
+    table: &'a Table,
+    process: OnceCell<Option<Proc<'a>>>,
+    pub(super) scratch: RefCell<&'a mut Scratch>,
+}
+
+impl<'a> Context<'a> {
+    /// `table` must know of the event already.
+    pub fn new(event: &'a Event, table: &'a Table, scratch: &'a mut Scratch) -> Context<'a> {
+        scratch.forget();
+        Context {
+            event,
+            table,
+            process: OnceCell::new(),
+            scratch: RefCell::new(scratch),
+        }
+    }
+
+    /// The process that did it; for an exec as it is afterwards, for an exit the one that ended.
+    pub fn process(&self) -> Option<Proc<'a>> {
+        *self.process.get_or_init(|| {
+            let key = self.event.header.process;
+            // The table knows more than the event: the parent that made it, and what was known before.
+            let known = self.table.get(&key).map(|process| &process.snapshot);
+            let snapshot = known.or(match &self.event.body {
+                Body::Exec(exec) => Some(&exec.snapshot),
+                _ => None,
+            });
+            snapshot.map(|snapshot| Proc { key, snapshot })
+        })
+    }
+
+    /// Its ancestors, nearest first, as far as they are known.
+    pub fn ancestors(&self) -> impl Iterator<Item = Proc<'a>> {
+        self.table.ancestors(&self.event.header.process).map(|process| Proc {
+            key: process.key,
+            snapshot: &process.snapshot,
+        })
+    }
+
+    /// The file event, if it is one.
+    pub fn file(&self) -> Option<&'a FileEvent> {
+        match &self.event.body {
+            Body::File(file) => Some(file),
+            _ => None,
+        }
+    }
+
+    /// 0, or the errno with which the kernel refused.
+    pub fn errno(&self) -> i32 {
+        match &self.event.body {
+            Body::File(file) => file.errno,
+            Body::ExecFailure(failure) => failure.errno,
+            Body::Credentials(change) => change.errno,
+            _ => 0,
+        }
+    }
+}

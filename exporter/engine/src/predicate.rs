@@ -1,0 +1,103 @@
+//! Predicates: the conditions of rules, in Falco's grammar over our field table.
+//!
+//! `proc.exepath pmatch ("/tmp", "/dev/shm") and not (user.uid = 0 or proc.aname = sshd)`
+//!
+//! Precedence is `not`, `and`, `or`. A check on a missing value is false, also with `!=`; so `not (a = b)` is true then. A check on a field
+//! that has several values is true if it is for any of them. A value that is known only in part is compared by that part.
+//! All checks are pure, so they are evaluated cheapest first.
+
+mod anchor;
+mod check;
+mod glob;
+mod lex;
+mod parse;
+mod value;
+
+use crate::field::{Context, Kinds};
+
+pub use anchor::{Anchor, Anchored};
+pub use check::Check;
+pub use glob::Glob;
+pub(crate) use parse::resolve;
+
+/// Longest text of a predicate.
+pub const MAX_LENGTH: usize = 64 * 1024;
+/// Deepest nesting of parentheses and `not`.
+pub const MAX_DEPTH: usize = 64;
+
+/// Where and why a predicate is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("byte {offset}: {message}; {help}")]
+pub struct PredicateError {
+    /// The byte of the text.
+    pub offset: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to write.
+    pub help: String,
+}
+
+/// A compiled predicate.
+#[derive(Debug, Clone)]
+pub struct Predicate {
+    root: Node,
+}
+
+#[derive(Debug, Clone)]
+enum Node {
+    And(Box<[Node]>),
+    Or(Box<[Node]>),
+    Not(Box<Node>),
+    Check(Check),
+}
+
+impl Predicate {
+    /// Compiles a text for a rule about events of `kinds`.
+    pub fn parse(text: &str, kinds: Kinds) -> Result<Predicate, PredicateError> {
+        let mut root = parse::parse(text, kinds)?;
+        root.order();
+        Ok(Predicate { root })
+    }
+
+    /// Whether it is true.
+    pub fn matches(&self, context: &Context<'_>) -> bool {
+        self.root.matches(context)
+    }
+}
+
+impl Node {
+    fn matches(&self, context: &Context<'_>) -> bool {
+        match self {
+            Node::And(nodes) => nodes.iter().all(|node| node.matches(context)),
+            Node::Or(nodes) => nodes.iter().any(|node| node.matches(context)),
+            Node::Not(node) => !node.matches(context),
+            Node::Check(check) => check.matches(context),
+        }
+    }
+
+    /// Puts cheap checks first, and says what the whole costs.
+    fn order(&mut self) -> u32 {
+        match self {
+            Node::And(nodes) | Node::Or(nodes) => {
+                let mut total = 0u32;
+                let mut costed: Vec<(u32, Node)> = std::mem::take(nodes)
+                    .into_vec()
+                    .into_iter()
+                    .map(|mut node| {
+                        let cost = node.order();
+                        total = total.saturating_add(cost);
+                        (cost, node)
+                    })
+                    .collect();
+                costed.sort_by_key(|(cost, _)| *cost);
+                *nodes = costed.into_iter().map(|(_, node)| node).collect();
+                total
+            }
+            Node::Not(node) => node.order(),
+            Node::Check(check) => check.cost(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! One check, compiled: a field and a test of its values.
+
+use memchr::memmem::Finder;
+use regex::bytes::Regex;
+
+use super::Glob;
+use crate::{
+    field::{Context, FieldRef, Scalar},
+    paths::PathMap,
+};
+
+/// A field and a test of its values.
+#[derive(Debug, Clone)]
+pub struct Check {
+    pub(super) field: FieldRef,
+    pub(super) test: Test,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Test {
+    Exists,
+    Equal(Box<[u8]>),
+    NotEqual(Box<[u8]>),
+    In(TextSet),
+    StartsWith(Box<[u8]>),
+    EndsWith(Box<[u8]>),
+    Contains(Box<Finder<'static>>),
+    Glob(Glob),
+    Regex(Regex),
+    /// `paths` are those that `set` was made of.
+    Below {
+        set: PathMap<()>,
+        paths: Vec<Box<[u8]>>,
+    },
+    Number(Compare, i64),
+    /// Sorted.
+    InNumbers(Box<[i64]>),
+}
+
+/// How two numbers are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compare {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// Texts sorted by length, then bytes: most look-ups end on a length.
+#[derive(Debug, Clone)]
+pub(super) struct TextSet(pub Box<[Box<[u8]>]>);
+
+impl TextSet {
+    pub fn new(texts: Vec<Vec<u8>>) -> TextSet {
+        let mut texts: Vec<Box<[u8]>> = texts.into_iter().map(Into::into).collect();
+        texts.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
+        texts.dedup();
+        TextSet(texts.into())
+    }
+
+    fn contains(&self, text: &[u8]) -> bool {
+        self.0
+            .binary_search_by(|candidate| candidate.len().cmp(&text.len()).then_with(|| (**candidate).cmp(text)))
+            .is_ok()
+    }
+}
+
+impl Test {
+    pub fn numbers(mut numbers: Vec<i64>) -> Test {
+        numbers.sort_unstable();
+        numbers.dedup();
+        Test::InNumbers(numbers.into())
+    }
+
+    pub fn contains(needle: &[u8]) -> Test {
+        Test::Contains(Box::new(Finder::new(needle).into_owned()))
+    }
+
+    fn holds(&self, value: Scalar<'_>) -> bool {
+        match value {
+            Scalar::Text(text) => self.holds_text(text),
+            Scalar::Number(number) => self.holds_number(number),
+        }
+    }
+
+    fn holds_text(&self, text: &[u8]) -> bool {
+        match self {
+            Test::Exists => true,
+            Test::Equal(wanted) => **wanted == *text,
+            Test::NotEqual(wanted) => **wanted != *text,
+            Test::In(set) => set.contains(text),
+            Test::StartsWith(start) => text.starts_with(start),
+            Test::EndsWith(end) => text.ends_with(end),
+            Test::Contains(finder) => finder.find(text).is_some(),
+            Test::Glob(glob) => glob.matches(text),
+            Test::Regex(regex) => regex.is_match(text),
+            Test::Below { set, .. } => set.covers(text),
+            Test::Number(..) | Test::InNumbers(_) => false,
+        }
+    }
+
+    fn holds_number(&self, number: i64) -> bool {
+        match self {
+            Test::Exists => true,
+            Test::Number(Compare::Equal, wanted) => number == *wanted,
+            Test::Number(Compare::NotEqual, wanted) => number != *wanted,
+            Test::Number(Compare::Less, bound) => number < *bound,
+            Test::Number(Compare::LessOrEqual, bound) => number <= *bound,
+            Test::Number(Compare::Greater, bound) => number > *bound,
+            Test::Number(Compare::GreaterOrEqual, bound) => number >= *bound,
+            Test::InNumbers(numbers) => numbers.binary_search(&number).is_ok(),
+            _ => false,
+        }
+    }
+
+    fn cost(&self) -> u32 {
+        match self {
+            Test::Exists | Test::Number(..) => 0,
+            Test::Equal(_) | Test::NotEqual(_) | Test::StartsWith(_) | Test::EndsWith(_) | Test::InNumbers(_) => 1,
+            Test::In(_) => 2,
+            Test::Below { .. } => 4,
+            Test::Contains(_) => 8,
+            Test::Glob(_) => 15,
+            Test::Regex(_) => 40,
+        }
+    }
+}
+
+impl Check {
+    pub(super) fn new(field: FieldRef, test: Test) -> Check {
+        Check { field, test }
+    }
+
+    pub(super) fn matches(&self, context: &Context<'_>) -> bool {
+        self.field.any(context, |value| self.test.holds(value))
+    }
+
+    pub(super) fn cost(&self) -> u32 {
+        let values = if self.field.field.is_multi() && self.field.selector.is_none() {
+            8
+        } else {
+            1
+        };
+        self.field.cost() + values * self.test.cost()
+    }
+}
