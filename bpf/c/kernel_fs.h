@@ -82,6 +82,10 @@ struct files_struct {
 	struct fdtable *fdt;
 };
 
+struct hlist_head {
+	struct hlist_node *first;
+};
+
 struct fs_struct {
 	struct path root;
 	struct path pwd;

@@ -3,14 +3,8 @@
 #ifndef LW_KEY_H
 #define LW_KEY_H
 
-#include "../kernel_fs.h"
-
-struct lw_key {
-	__u32 device;
-	__u32 generation;
-	__u64 inode;
-	__u64 layer;
-};
+#include "lw.h"
+#include "kernel_fs.h"
 
 static __always_inline void lw_key_of(struct lw_key *key, const struct inode *inode)
 {

@@ -80,16 +80,22 @@ static __always_inline void lw_tail_user_string(struct lw_scratch *s, __u16 fiel
 		lw_tail_close(s, at, n == max ? field | LW_PARTIAL : field, n - 1);
 }
 
-/* The path that the last walk found. */
-static __always_inline void lw_tail_path(struct lw_scratch *s, __u16 field)
+/* The path that `walk` found. */
+static __always_inline void lw_tail_walk(struct lw_scratch *s, __u16 field, const struct lw_path *walk)
 {
-	__u32 at = s->walk.offset;
+	__u32 at = walk->offset;
 
-	if (s->walk.partial)
+	if (walk->partial)
 		field |= LW_PARTIAL;
 	asm volatile("" : "+r"(at));
 	if (at < LW_PATH_END)
-		lw_tail_bytes(s, field, &s->walk.text[at], LW_PATH_END - at);
+		lw_tail_bytes(s, field, &walk->text[at], LW_PATH_END - at);
+}
+
+/* The path that the record's own walk found. */
+static __always_inline void lw_tail_path(struct lw_scratch *s, __u16 field)
+{
+	lw_tail_walk(s, field, &s->walk);
 }
 
 #endif

@@ -6,109 +6,34 @@
  *
  * Where an entry on the way leads to another object than it did before (a directory that was made, renamed or mounted there), the kernel
  * arms the entries below it on the spot and begins again: no window in which userspace has yet to notice.
- *
- * Everything hangs from outer maps. `lw_file_rules` says which slot of the others is in force, so that replacing its only element changes all
- * of them at once.
  */
 #ifndef LW_WATCH_H
 #define LW_WATCH_H
 
-#include "key.h"
-#include "walk.h"
+#include "common/count.h"
+#include "common/key.h"
+#include "common/walk.h"
+#include "common/watch_maps.h"
 
 #define LW_MATCH_STEPS 192
 #define LW_MATCH_HITS 16
-#define LW_FILTER_BITS 13
-#define LW_FILTER (1 << LW_FILTER_BITS)
-#define LW_FILTER_OBJECT 1
-#define LW_FILTER_PARENT 2
-
-struct lw_entry_key {
-	struct lw_key parent;
-	char name[256]; /* padded with zeros */
-};
-
-/* What stands behind a key. Masks are of LW_OP_* bits, one for operations that succeed and one for those that are refused. */
-struct lw_watch {
-	__u32 set; /* which watches, by a table of userspace; 0: none, only leads on */
-	__u32 action; /* 0: report */
-	__u16 deep_ok;
-	__u16 deep_failed;
-	__u16 flat_ok; /* flat: the object itself and its direct children */
-	__u16 flat_failed;
-	__u32 next; /* first of the nodes to arm below; 0: none */
-	__u32 unused;
-	struct lw_key known; /* entries: the object last seen under the name */
-};
-
-/* An entry to be armed once its parent is there. */
-struct lw_node {
-	char name[256];
-	struct lw_watch watch;
-	__u32 sibling;
-	__u32 name_length;
-};
-
-struct lw_file_rules {
-	__u32 generation;
-	__u32 slot;
-	__u16 ok; /* the union of all watches */
-	__u16 failed;
-	__u32 unused;
-	__u8 inodes[LW_FILTER]; /* LW_FILTER_* by inode number: most steps end here */
-	__u8 names[LW_FILTER]; /* by parent, length and beginning of the name */
-};
-
 struct lw_match {
-	__u64 dentry, mount, top, inode;
-	__u64 first_dentry, first_mount, first_top, first_inode;
-	__u32 depth, top_depth;
+	__u32 busy;
 	__u32 climbed; /* the step is a mount point, its object the root of what is mounted there */
+	__u64 dentry, mount, top, inode;
+	__u64 mnt, first_dentry, first_mount, first_top, first_inode;
+	__u32 depth, top_depth, first_depth;
+	__u32 first_ok, first_failed, first_count;
 	__u32 arm;
+	__u32 ok, failed, count, partial; /* the verdict, over all walks since lw_match_begin */
 	struct lw_key arm_key;
 	struct lw_entry_key entry;
 	struct lw_watch armed;
-	__u32 ok, failed;
-	__u32 partial;
-	__u32 count;
 	__u32 hits[LW_MATCH_HITS]; /* set << 8 | depth */
+	struct lw_file file; /* what happened, for the record */
+	__u64 args[8]; /* of the system call; [0] is none */
+	struct lw_path path;
 };
-
-struct lw_rules_inner {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct lw_file_rules));
-};
-
-struct lw_objects_inner {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(struct lw_key));
-	__uint(value_size, sizeof(struct lw_watch));
-};
-
-struct lw_entries_inner {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(struct lw_entry_key));
-	__uint(value_size, sizeof(struct lw_watch));
-};
-
-struct lw_nodes_inner {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct lw_node));
-};
-
-#define LW_OUTER(name, slots, inner)                         \
-	struct {                                             \
-		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);    \
-		__uint(max_entries, slots);                  \
-		__type(key, __u32);                          \
-		__array(values, struct inner);               \
-	} name SEC(".maps")
 
 /* One state for each program that walks, and a spare one of each: see scratch.h. */
 struct {
@@ -117,11 +42,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct lw_match);
 } lw_matches SEC(".maps");
-
-LW_OUTER(lw_file_rules, 1, lw_rules_inner);
-LW_OUTER(lw_file_objects, 2, lw_objects_inner);
-LW_OUTER(lw_file_entries, 2, lw_entries_inner);
-LW_OUTER(lw_file_nodes, 2, lw_nodes_inner);
 
 /* The rules in force; null as long as there are none. */
 static __always_inline struct lw_file_rules *lw_rules(void)
@@ -170,6 +90,7 @@ static __always_inline void lw_match_hit(struct lw_match *m, const struct lw_wat
 #define LW_LOOK_OBJECT 1
 #define LW_LOOK_ENTRY 2
 #define LW_LOOK_ARM 4
+#define LW_LOOK_NAME 8
 
 static __always_inline void lw_match_object(struct lw_match *m, void *objects)
 {
@@ -222,6 +143,18 @@ static __always_inline void lw_match_entry(struct lw_match *m, struct lw_file_ru
 	lw_match_learn(m, rules, objects, watch);
 }
 
+/* The name in m->entry, in the directory m->first_inode: for a call that gives a name and whose object is not at hand. */
+static __always_inline void lw_match_name(struct lw_match *m, void *entries)
+{
+	struct lw_watch *watch;
+
+	lw_key_of(&m->entry.parent, (struct inode *)m->first_inode);
+	m->depth = 0;
+	watch = bpf_map_lookup_elem(entries, &m->entry);
+	if (watch)
+		lw_match_hit(m, watch);
+}
+
 /* Arms one node under m->arm_key and goes to its sibling; after the last one the walk begins again. */
 static __always_inline void lw_match_arm(struct lw_match *m, struct lw_file_rules *rules, void *entries, void *nodes)
 {
@@ -246,7 +179,11 @@ static __always_inline void lw_match_arm(struct lw_match *m, struct lw_file_rule
 		m->mount = m->first_mount;
 		m->top = m->first_top;
 		m->inode = m->first_inode;
-		m->depth = m->top_depth = m->climbed = m->count = m->ok = m->failed = 0;
+		m->depth = m->top_depth = m->first_depth;
+		m->count = m->first_count;
+		m->ok = m->first_ok;
+		m->failed = m->first_failed;
+		m->climbed = 0;
 	}
 }
 
@@ -271,6 +208,10 @@ __noinline int lw_match_look(__u32 index, __u32 look)
 		return 0;
 	if (look & LW_LOOK_ARM) {
 		lw_match_arm(m, rules, entries, nodes);
+		return 0;
+	}
+	if (look & LW_LOOK_NAME) {
+		lw_match_name(m, entries);
 		return 0;
 	}
 	if (look & LW_LOOK_OBJECT)
@@ -335,25 +276,86 @@ static __always_inline int lw_match_step(struct lw_match *m, struct lw_file_rule
 	return 1;
 }
 
-/*
- * Fills ok, failed and hits of the state at `index`. `mnt` may be null: then only the object's own superblock is looked at. `inode` is the
- * dentry's, null for a name without an object. Partial stays set when the steps did not suffice: userspace decides.
- */
-static __always_inline void lw_match_walk(struct lw_match *m, struct lw_file_rules *rules, __u32 index, struct vfsmount *mnt,
-					  struct dentry *dentry, struct inode *inode)
+static __always_inline struct lw_match *lw_match_take(__u32 *index, __u32 program)
 {
-	m->first_dentry = m->dentry = (__u64)dentry;
-	m->first_mount = m->mount = mnt ? (__u64)lw_mount_of(mnt) : 0;
-	m->first_top = m->top = mnt ? (__u64)LW_GET(mnt, struct vfsmount, mnt_root) : 0;
-	m->first_inode = m->inode = (__u64)inode;
-	m->depth = m->top_depth = m->climbed = m->arm = 0;
-	m->ok = m->failed = m->count = 0;
-	m->partial = 0;
+	struct lw_match *m;
+
+	for (int spare = 0; spare < 2; spare++) {
+		*index = program * 2 + spare;
+		m = bpf_map_lookup_elem(&lw_matches, index);
+		if (!m)
+			return NULL;
+		__sync_fetch_and_add(&m->busy, 1);
+		if (*(volatile __u32 *)&m->busy == 1) {
+			m->ok = m->failed = m->count = m->partial = 0;
+			return m;
+		}
+		__sync_fetch_and_add(&m->busy, -1);
+	}
+	lw_count(LW_FILES, LW_TRIED);
+	lw_count(LW_FILES, LW_BUSY);
+	return NULL;
+}
+
+static __always_inline void lw_match_release(struct lw_match *m)
+{
+	__sync_fetch_and_add(&m->busy, -1);
+}
+
+/*
+ * Names the object that the next walks begin at. `mnt` may be null: then only the object's own superblock is looked at, and it has no path.
+ * `inode` is the dentry's, null for a name without an object. In the state, since a pointer of the kernel cannot be an argument of a global
+ * function.
+ */
+static __always_inline void lw_at(struct lw_match *m, struct vfsmount *mnt, struct dentry *dentry, struct inode *inode)
+{
+	m->mnt = (__u64)mnt;
+	m->first_dentry = (__u64)dentry;
+	m->first_inode = (__u64)inode;
+}
+
+/*
+ * Adds to the verdict and the hits of the state at `index`. `depth` is 0 for the object itself, 1 for its directory. Partial stays set when
+ * the steps did not suffice: userspace decides.
+ */
+__noinline int lw_match_walk(__u32 index, __u32 depth)
+{
+	struct lw_match *m = bpf_map_lookup_elem(&lw_matches, &index);
+	struct lw_file_rules *rules = lw_rules();
+
+	if (!m || !rules)
+		return 0;
+	m->dentry = m->first_dentry;
+	m->first_mount = m->mount = m->mnt ? (__u64)lw_mount_of((void *)m->mnt) : 0;
+	m->first_top = m->top = m->mnt ? (__u64)LW_GET((void *)m->mnt, struct vfsmount, mnt_root) : 0;
+	m->inode = m->first_inode;
+	m->first_depth = m->depth = m->top_depth = depth;
+	m->first_ok = m->ok;
+	m->first_failed = m->failed;
+	m->first_count = m->count;
+	m->climbed = m->arm = 0;
 	for (int i = 0; i < LW_MATCH_STEPS; i++) {
 		if (!lw_match_step(m, rules, index))
-			return;
+			return 0;
 	}
 	m->partial = 1;
+	return 0;
+}
+
+/* The path of what lw_at named last, into the state at `index`. */
+__noinline int lw_match_path(__u32 index)
+{
+	struct lw_match *m = bpf_map_lookup_elem(&lw_matches, &index);
+
+	if (m)
+		lw_path_walk(&m->path, (void *)m->mnt, (void *)m->first_dentry);
+	return 0;
+}
+
+/* Whether some watch wants what m->file says; true as well when the kernel cannot tell. */
+static __always_inline bool lw_match_wants(const struct lw_match *m)
+{
+	return m->partial || ((m->file.error ? m->failed : m->ok) & m->file.op);
 }
 
 #endif
