@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* Creates the shared maps, and gives Rust the types of the wire format. */
 #include "common/maps.h"
+#include "common/watch_maps.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -23,5 +24,10 @@ struct lw_types {
 	struct lw_exit exit;
 	struct lw_file file;
 	struct lw_config config;
+	struct lw_file_rules file_rules;
+	struct lw_entry_key entry_key;
+	struct lw_watch watch;
+	struct lw_node node;
+	struct lw_file_key file_key;
 };
 const volatile struct lw_types lw_types = {};

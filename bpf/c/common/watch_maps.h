@@ -16,7 +16,7 @@
 
 struct lw_entry_key {
 	struct lw_key parent;
-	char name[256]; /* padded with zeros */
+	__u8 name[256]; /* padded with zeros */
 };
 
 /* What stands behind a key. Masks are of LW_OP_* bits, one for operations that succeed and one for those that are refused. */
@@ -34,7 +34,7 @@ struct lw_watch {
 
 /* An entry to be armed once its parent is there. */
 struct lw_node {
-	char name[256];
+	__u8 name[256];
 	struct lw_watch watch;
 	__u32 sibling;
 	__u32 name_length;
