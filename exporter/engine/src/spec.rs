@@ -58,7 +58,7 @@ pub enum AlertMode {
 }
 
 /// What every rule and watch has.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Common {
     /// Unique, `[a-z0-9._-]+`.
     pub id: String,
@@ -93,7 +93,7 @@ pub enum ProcessRuleEvent {
 }
 
 /// `[[process.rule]]`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProcessRule {
     /// The shared part.
     pub common: Common,
@@ -123,7 +123,7 @@ pub enum Outcome {
 }
 
 /// `[[file.watch]]`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FileWatch {
     /// The shared part.
     pub common: Common,
@@ -144,7 +144,7 @@ pub struct FileWatch {
 }
 
 /// `[score]`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ScoreSettings {
     /// Points at which a subject alerts, unless its kind has its own.
     pub threshold: u32,
@@ -180,7 +180,7 @@ impl Default for ScoreSettings {
 }
 
 /// Everything that the engine needs to know.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Default)]
 pub struct Specs {
     /// Process rules.
     pub process: Vec<ProcessRule>,

@@ -1,6 +1,17 @@
 //! The configuration as meant: typed, validated, with every default. How it is read is in the files below.
 
+mod draft;
+mod layers;
+mod load;
+mod parse;
+mod position;
 mod problem;
+mod report;
+mod rules;
+mod schema;
+mod section;
+mod source;
+mod suggest;
 pub mod value;
 
 use std::{
@@ -8,15 +19,19 @@ use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 
-use lapwing_engine::spec::Specs;
+use lapwing_engine::{rule::RuleSet, spec::Specs};
 
 use crate::cli::Profile;
+pub use load::load;
+pub use parse::{Input, parse};
 pub use problem::Problem;
+pub use source::Source;
 use value::{as_duration, as_size};
 
 /// The newest `config_version` that this binary knows.
@@ -29,8 +44,10 @@ pub const DEFAULT_PATH: &str = "/etc/lapwing/lapwing.toml";
 pub struct Loaded {
     /// Everything but the rules.
     pub config: Config,
-    /// The rules and scores, for the engine.
+    /// The rules and scores as written.
     pub specs: Specs,
+    /// The rules, compiled.
+    pub rules: Arc<RuleSet>,
     /// Of the meaning, not of the text: comments and order of keys do not change it.
     pub hash: String,
     /// What is doubtful but no error.

@@ -1,0 +1,169 @@
+//! From texts to what is meant: no file, no clock, no environment of the process, so that tests and fuzz targets reach all of it.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use lapwing_engine::{
+    rule::RuleSet,
+    spec::{ScoreSettings, Specs},
+};
+use sha2::{Digest, Sha256};
+use toml::{Spanned, de::DeTable};
+
+use super::{
+    CONFIG_VERSION, Config, Loaded, Problem, Score,
+    layers::{Layers, stated_version},
+    position::Place,
+    report::Report,
+    rules::{Rule, Rules},
+    section::Places,
+    source::Source,
+};
+use crate::cli::Profile;
+
+const DEFAULT_RULES: &str = include_str!("../../rules/default.toml");
+const DEMO_RULES: &str = include_str!("../../rules/demo.toml");
+
+/// Everything that configures, as text.
+#[derive(Debug, Clone, Default)]
+pub struct Input {
+    /// The configuration file and those of `conf.d`, in this order.
+    pub files: Vec<Source>,
+    /// Variables; only those with `LAPWING__` count.
+    pub environment: BTreeMap<String, String>,
+    /// Flags: as written, section, key, value.
+    pub flags: Vec<(String, &'static str, &'static str, String)>,
+    /// A file could not be read: what seems to be missing may be in it.
+    pub incomplete: bool,
+}
+
+/// Reads, checks and merges everything; every problem, not the first.
+pub fn parse(input: &Input) -> Result<Loaded, Vec<Problem>> {
+    let mut sources = input.files.clone();
+    for (name, text, ruleset) in [("<default rules>", DEFAULT_RULES, "default"), ("<demo rules>", DEMO_RULES, "demo")] {
+        sources.push(Source { name: name.into(), text: text.into(), ruleset });
+    }
+    let (built_in, demo) = (input.files.len(), input.files.len() + 1);
+    let mut report = Report::new(&sources);
+    let mut complete = !input.incomplete;
+    let mut tables = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        let table = syntax(&mut report, index, &source.text);
+        complete &= table.is_some();
+        tables.push(table);
+    }
+    let files = || tables.iter().enumerate().filter_map(|(index, table)| Some((index, table.as_ref()?.get_ref())));
+    report.newer = files().any(|(_, table)| stated_version(table) > CONFIG_VERSION);
+
+    let mut layers = Layers::new();
+    for (index, table) in files().filter(|(index, _)| *index < built_in) {
+        layers.file(&mut report, index, table);
+    }
+    layers.environment(&mut report, &input.environment);
+    for flag in &input.flags {
+        layers.flag(&mut report, flag);
+    }
+    let config = layers.finish(&mut report);
+
+    let mut rules = Rules::default();
+    // Built-in rules first: a file's rule that takes the id of one of them is what is wrong.
+    let wanted = |index: usize| match index {
+        _ if index == built_in => config.defaults,
+        _ if index == demo => config.defaults && config.profile == Profile::Demo,
+        _ => true,
+    };
+    let (of_files, of_binary): (Vec<_>, Vec<_>) = files().filter(|(index, _)| wanted(*index)).partition(|(index, _)| *index < built_in);
+    for (index, table) in of_binary.into_iter().chain(of_files) {
+        rules.read(&mut report, index, sources[index].ruleset, table);
+    }
+    rules.apply_overrides(&mut report, complete);
+    let (specs, places) = specs(&config, rules);
+    let rules = compile(&mut report, &specs, &places);
+
+    let (problems, warnings) = report.finish();
+    match rules {
+        Some(rules) if problems.is_empty() => Ok(Loaded {
+            hash: hash(&config, &specs),
+            config,
+            specs,
+            rules: Arc::new(rules),
+            warnings,
+            sources: input.files.iter().map(|source| PathBuf::from(&source.name)).collect(),
+        }),
+        _ => Err(problems),
+    }
+}
+
+/// The table of a TOML text; a text with syntax errors is not looked at any further, since what is read after one is a guess.
+fn syntax<'t>(report: &mut Report<'_>, source: usize, text: &'t str) -> Option<Spanned<DeTable<'t>>> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0);
+        report.problem(&Place::Text { source, span }, format!("not TOML: {}", error.message()), "");
+    }
+    errors.is_empty().then_some(table)
+}
+
+fn specs(config: &Config, rules: Rules) -> (Specs, BTreeMap<String, Places>) {
+    let mut specs = Specs { score: score(&config.score), ..Specs::default() };
+    let mut all = BTreeMap::new();
+    for (rule, places) in rules.build() {
+        let id = match rule {
+            Rule::Process(mut rule) => {
+                rule.common.enabled &= config.process.enabled;
+                specs.process.push(rule);
+                &specs.process[specs.process.len() - 1].common.id
+            }
+            Rule::Watch(mut watch) => {
+                watch.common.enabled &= config.file.enabled;
+                specs.watches.push(watch);
+                &specs.watches[specs.watches.len() - 1].common.id
+            }
+        };
+        all.insert(id.clone(), places);
+    }
+    (specs, all)
+}
+
+fn score(score: &Score) -> ScoreSettings {
+    ScoreSettings {
+        threshold: score.threshold,
+        half_life: score.half_life.as_nanos() as u64,
+        lineage_threshold: score.lineage_threshold,
+        container_threshold: score.container_threshold,
+        host_threshold: score.host_threshold,
+        max_subjects: score.max_subjects,
+        fold_window: score.fold_window.as_nanos() as u64,
+        fold_after: score.fold_after,
+    }
+}
+
+/// Compiles the rules; what the engine refuses gets the place where it is written.
+fn compile(report: &mut Report<'_>, specs: &Specs, places: &BTreeMap<String, Places>) -> Option<RuleSet> {
+    let errors = match RuleSet::compile(specs) {
+        Ok(rules) => return Some(rules),
+        Err(errors) => errors,
+    };
+    for error in errors {
+        let of_rule = places.get(&error.rule);
+        let pieces = of_rule.and_then(|keys| keys.get(error.key).or_else(|| keys.get("id")));
+        // Of several pieces, the last one that begins at or before the offset.
+        let offset = error.offset.unwrap_or(0);
+        let piece = pieces.and_then(|pieces| pieces.iter().rev().find(|(start, _)| *start <= offset).or(pieces.first()));
+        let message = format!("rule {:?}: {}: {}", error.rule, error.key, error.message);
+        match piece {
+            Some((start, place)) => {
+                report.problem_inside(place, error.offset.map(|at| at.saturating_sub(*start)), message, error.help);
+            }
+            None => report.add(Problem::without_place(message, error.help)),
+        }
+    }
+    None
+}
+
+/// SHA-256 over the meaning, 16 hexadecimal digits of it: enough to see that two agents run the same configuration.
+fn hash(config: &Config, specs: &Specs) -> String {
+    let mut digest = Sha256::new();
+    digest.update(serde_json::to_vec(config).unwrap_or_default());
+    digest.update(serde_json::to_vec(specs).unwrap_or_default());
+    digest.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,259 @@
+//! Every setting: its name, what it may be, and the check of one value, wherever it was written.
+
+use std::{net::SocketAddr, str::FromStr, time::Duration};
+
+use figment::value::Value;
+use toml::de::DeValue;
+
+use super::{
+    section::{one_of, type_name},
+    value,
+};
+
+/// What a setting may be.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// `true` or `false`.
+    Bool,
+    /// A whole number between two bounds.
+    Number(u32, u32),
+    /// A duration between two bounds.
+    Duration(Duration, Duration),
+    /// A power of two of bytes between two bounds.
+    Ring(u64, u64),
+    /// One of some words.
+    Choice(&'static [&'static str]),
+    /// An absolute path.
+    Path,
+    /// An absolute path, or `-` for standard output.
+    Output,
+    /// IP address and port.
+    Address,
+    /// `http://` or `https://` with a host.
+    Url,
+    /// A log level, or directives.
+    Level,
+    /// Names and values of headers.
+    Headers,
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Its section; empty for the top level.
+    pub section: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// What it may be.
+    pub kind: Kind,
+}
+
+const fn key(section: &'static str, name: &'static str, kind: Kind) -> Key {
+    Key { section, name, kind }
+}
+
+const MAX_POINTS: u32 = 1_000_000;
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3_600);
+const MONTH: Duration = Duration::from_secs(30 * 86_400);
+
+/// All settings. Rules are read by `rules.rs`.
+pub const KEYS: &[Key] = &[
+    key("", "config_version", Kind::Number(1, u32::MAX)),
+    key("", "defaults", Kind::Bool),
+    key("", "profile", Kind::Choice(&["production", "demo"])),
+    key("agent", "state_dir", Kind::Path),
+    key("agent", "socket", Kind::Path),
+    key("agent", "host_root", Kind::Path),
+    key("agent", "lifecycle_ring", Kind::Ring(64 << 10, 1 << 30)),
+    key("agent", "file_ring", Kind::Ring(64 << 10, 1 << 30)),
+    key("agent", "drain_interval", Kind::Duration(Duration::from_millis(1), SECOND)),
+    key("agent", "event_queue", Kind::Number(64, 10_000_000)),
+    key("agent", "alert_queue", Kind::Number(16, 1_000_000)),
+    key("agent", "bpf_stats", Kind::Bool),
+    key("log", "level", Kind::Level),
+    key("log", "format", Kind::Choice(&["auto", "text", "json"])),
+    key("metrics", "enabled", Kind::Bool),
+    key("metrics", "listen", Kind::Address),
+    key("metrics", "insecure", Kind::Bool),
+    key("metrics", "max_rules", Kind::Number(0, 25_000)),
+    key("otlp", "endpoint", Kind::Url),
+    key("otlp", "protocol", Kind::Choice(&["grpc", "http/protobuf"])),
+    key("otlp", "headers", Kind::Headers),
+    key("otlp", "timeout", Kind::Duration(Duration::from_millis(100), HOUR)),
+    key("json", "enabled", Kind::Bool),
+    key("json", "path", Kind::Output),
+    key("score", "threshold", Kind::Number(1, MAX_POINTS)),
+    key("score", "half_life", Kind::Duration(SECOND, MONTH)),
+    key("score", "lineage_threshold", Kind::Number(1, MAX_POINTS)),
+    key("score", "container_threshold", Kind::Number(1, MAX_POINTS)),
+    key("score", "host_threshold", Kind::Number(1, MAX_POINTS)),
+    key("score", "max_subjects", Kind::Number(1, 10_000_000)),
+    key("score", "fold_window", Kind::Duration(Duration::ZERO, MONTH)),
+    key("score", "fold_after", Kind::Number(1, 1_000_000)),
+    key("process", "enabled", Kind::Bool),
+    key("process", "max_processes", Kind::Number(1_024, 10_000_000)),
+    key("process", "keep_exited", Kind::Duration(Duration::ZERO, MONTH)),
+    key("file", "enabled", Kind::Bool),
+    key("network", "enabled", Kind::Bool),
+];
+
+/// What is wrong with a value, and what to write.
+pub type Refusal = (String, String);
+
+impl Key {
+    /// `section.name`, or the name alone at the top level.
+    pub fn path(&self) -> String {
+        if self.section.is_empty() { self.name.into() } else { format!("{}.{}", self.section, self.name) }
+    }
+
+    /// Checks a TOML value.
+    pub fn check(&self, found: &DeValue<'_>) -> Result<Value, Refusal> {
+        let (wanted, example) = self.kind.wanted();
+        let mismatch = || {
+            let message = format!("{} must be {wanted}, not {}", self.name, type_name(found));
+            (message, format!("write {} = {example}", self.name))
+        };
+        match (self.kind, found) {
+            (Kind::Bool, DeValue::Boolean(value)) => Ok(Value::from(*value)),
+            (Kind::Number(..), DeValue::Integer(integer)) => {
+                self.check_number(i64::from_str_radix(integer.as_str(), integer.radix()).ok(), integer.as_str())
+            }
+            (Kind::Ring(..), DeValue::Integer(integer)) => self.check_text(integer.as_str()),
+            (Kind::Headers, DeValue::Table(table)) => {
+                let pairs = table.iter().map(|(name, value)| match value.get_ref().as_str() {
+                    Some(text) => Ok((name.get_ref().to_string(), text.to_owned())),
+                    None => Err((
+                        format!("header {} must be a string, not {}", name.get_ref(), type_name(value.get_ref())),
+                        String::from("write headers = { name = \"value\" }"),
+                    )),
+                });
+                headers(pairs.collect::<Result<_, _>>()?)
+            }
+            (Kind::Bool | Kind::Number(..) | Kind::Headers, _) => Err(mismatch()),
+            (_, DeValue::String(text)) => self.check_text(text),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// Checks a value that is written as text: a TOML string, a variable or a flag.
+    pub fn check_text(&self, text: &str) -> Result<Value, Refusal> {
+        let name = self.name;
+        let refuse = |why: &str, help: &str| (format!("{name} {why}, not {text:?}"), help.to_owned());
+        let ok = || Ok(Value::from(text));
+        match self.kind {
+            Kind::Bool => match text {
+                "true" => Ok(Value::from(true)),
+                "false" => Ok(Value::from(false)),
+                _ => Err(refuse("must be true or false", "write true or false")),
+            },
+            Kind::Number(..) => self.check_number(text.parse().ok(), text),
+            Kind::Duration(least, most) => {
+                let found = value::duration(text).map_err(|why| (format!("{name}: {why}"), String::new()))?;
+                let (low, high) = (value::duration_text(least), value::duration_text(most));
+                match (least..=most).contains(&found) {
+                    true => ok(),
+                    false => Err(refuse(&format!("must be from {low} to {high}"), "choose one between")),
+                }
+            }
+            Kind::Ring(least, most) => {
+                let found = value::size(text).map_err(|why| (format!("{name}: {why}"), String::new()))?;
+                let why = format!("must be a power of two from {} to {}", value::size_text(least), value::size_text(most));
+                match found.is_power_of_two() && (least..=most).contains(&found) {
+                    true => ok(),
+                    false => Err(refuse(&why, "write for example \"16MiB\"")),
+                }
+            }
+            Kind::Choice(choices) => match choices.contains(&text) {
+                true => ok(),
+                false => Err((format!("{name} cannot be {text:?}"), one_of(text, choices))),
+            },
+            Kind::Path | Kind::Output => match text.starts_with('/') && !text.contains('\0') {
+                true => ok(),
+                false if matches!(self.kind, Kind::Output) && text == "-" => ok(),
+                false => Err(refuse("must be an absolute path", "begin it with /")),
+            },
+            Kind::Address => match SocketAddr::from_str(text) {
+                Ok(_) => ok(),
+                Err(_) => Err(refuse("must be an IP address and a port", "write for example \"127.0.0.1:19754\"")),
+            },
+            Kind::Url => match url(text) {
+                true => ok(),
+                false => Err(refuse("must be an http or https URL", "write for example \"http://127.0.0.1:4317\"")),
+            },
+            Kind::Level => match level(text) {
+                true => ok(),
+                false => Err(refuse(
+                    "must be a level or directives",
+                    "write error, warn, info, debug, trace or off, or for example \"info,lapwing=debug\"",
+                )),
+            },
+            Kind::Headers => {
+                let pairs = text.split(',').filter(|pair| !pair.trim().is_empty()).map(|pair| match pair.split_once('=') {
+                    Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
+                    // The value may be a credential: the message does not show it.
+                    None => Err((format!("{name}: an entry has no ="), String::from("write name=value,name=value"))),
+                });
+                headers(pairs.collect::<Result<_, _>>()?)
+            }
+        }
+    }
+
+    fn check_number(&self, number: Option<i64>, written: &str) -> Result<Value, Refusal> {
+        let Kind::Number(least, most) = self.kind else { return Ok(Value::from(number.unwrap_or_default())) };
+        let found = number.and_then(|number| u32::try_from(number).ok()).filter(|n| (least..=most).contains(n));
+        found.map(Value::from).ok_or_else(|| {
+            let message = format!("{} must be a whole number from {least} to {most}, not {written}", self.name);
+            (message, String::from("choose one between"))
+        })
+    }
+}
+
+impl Kind {
+    /// For messages: what is wanted, and an example in TOML.
+    fn wanted(self) -> (&'static str, &'static str) {
+        match self {
+            Kind::Bool => ("true or false", "true"),
+            Kind::Number(..) => ("an integer", "100"),
+            Kind::Duration(..) => ("a duration", "\"10m\""),
+            Kind::Ring(..) => ("a size", "\"16MiB\""),
+            Kind::Choice(_) => ("a string", "\"...\""),
+            Kind::Path => ("a path", "\"/...\""),
+            Kind::Output => ("a path", "\"-\""),
+            Kind::Address => ("an address", "\"127.0.0.1:19754\""),
+            Kind::Url => ("a URL", "\"http://127.0.0.1:4317\""),
+            Kind::Level => ("a string", "\"info\""),
+            Kind::Headers => ("a table", "{ name = \"value\" }"),
+        }
+    }
+}
+
+fn url(text: &str) -> bool {
+    hyper::Uri::from_str(text).is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+    })
+}
+
+fn level(text: &str) -> bool {
+    let is_level = |text: &str| matches!(text, "off" | "error" | "warn" | "info" | "debug" | "trace");
+    text.split(',').all(|directive| match directive.split_once('=') {
+        Some((target, level)) => {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '-');
+            !target.is_empty() && target.chars().all(plain) && is_level(level)
+        }
+        None => is_level(directive),
+    })
+}
+
+/// Values may be credentials: no message shows one.
+fn headers(pairs: Vec<(String, String)>) -> Result<Value, Refusal> {
+    for (name, value) in &pairs {
+        if hyper::header::HeaderName::from_str(name).is_err() {
+            return Err((format!("{name:?} is not the name of a header"), "use letters, digits and -".into()));
+        }
+        if hyper::header::HeaderValue::from_str(value).is_err() {
+            return Err((format!("the value of header {name} has characters that no header may have"), String::new()));
+        }
+    }
+    Ok(pairs.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), Value::from(value))).collect::<figment::value::Dict>().into())
+}
