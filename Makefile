@@ -27,9 +27,9 @@ vm: ## The scenarios in a QEMU guest (KERNEL=6.12)
 	target/release/vm-tests --kernel $(KERNEL) --scenarios
 
 bench: ## Engine benchmarks, then the cost of the hooks on this kernel (root)
-	@bash scripts/setup.sh build
-	cargo bench --workspace
-	@if [[ -x bench/run.sh ]]; then bench/run.sh; fi
+	@bash scripts/setup.sh build bench
+	cargo bench -p lapwing-engine
+	bash bench/run.sh
 
 fmt: ## Format the sources
 	cargo fmt --all

@@ -11,13 +11,14 @@ declare -A GROUPS_OF=(
     [build]="gcc g++ libc6-dev make pkg-config libelf-dev zlib1g-dev"
     [bench]="redis-tools"
     [vm]="qemu-system-x86 busybox-static debian-archive-keyring"
+    [bench]="redis-tools"
     [test]="curl ca-certificates prometheus prometheus-alertmanager python3 python3-venv"
 )
 # Wanted by single tests, which say so when they are not there; not every release has them.
 declare -A OPTIONAL_OF=([test]="libpython3.11")
 
 installed() { [[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]; }
-available() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+available() { [[ "$(apt-cache policy "$1" 2>/dev/null)" == *"Candidate: "[^\(]* ]]; }
 have_clang() { command -v "$CLANG" >/dev/null || command -v clang >/dev/null; }
 
 # Prints what of the given groups is not installed.

@@ -1,4 +1,4 @@
-//! What is done to files under /etc, by the demo profile's watch.
+//! What is done to files under /etc, by the built-in watch.
 
 use std::path::PathBuf;
 
@@ -9,8 +9,8 @@ use crate::{
     scenario::{Expected, Group, Scenario},
 };
 
-/// The id of the demo profile's watch of /etc.
-const WATCH: &str = "demo-etc";
+/// The built-in watch of /etc.
+const WATCH: &str = "etc";
 
 /// The five operations of the main job.
 pub fn scenarios() -> Vec<Scenario> {

@@ -14,8 +14,8 @@ use crate::{
 /// Ids of the built-in rules.
 const FROM_TMP: &str = "exec-from-tmp";
 const ESCALATION: &str = "root-escalation";
-const CRASH: &str = "program-crash";
-const FAILED: &str = "demo-exit-failure";
+const CRASH: &str = "killed-by-fault";
+const FAILED: &str = "demo-exit-code";
 
 /// The main job's process part.
 pub fn scenarios() -> Vec<Scenario> {
