@@ -4,15 +4,11 @@ mod file;
 mod process;
 mod tail;
 
-use std::{collections::HashMap, sync::Arc};
-
 use lapwing_engine::event::{Abi, BootTime, Event, Flavour, Header, ProcessKey, Syscall};
 
 use crate::wire::{self, lw_abi, lw_flavour, lw_header, lw_kind};
+pub use crate::watch::{WatchName, WatchNames};
 use tail::Tail;
-
-/// Ids of the file watches by the number that the kernel knows them by. A number is never used for two watches.
-pub type WatchNames = HashMap<u32, Arc<str>>;
 
 /// Why a record is not an event. Each is counted as lost in stage `decode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

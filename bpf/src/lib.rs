@@ -5,3 +5,4 @@
 pub mod decode;
 mod object;
 mod wire;
+mod watch;

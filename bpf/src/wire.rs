@@ -16,10 +16,13 @@ macro_rules! plain {
     ($($name:ident $size:literal),* $(,)?) => {$(
         // The size that c/lw.h asserts too.
         const _: () = assert!(size_of::<$name>() == $size);
-        // SAFETY: c/lw.h builds it of fixed-width integers, and its size is the sum of theirs.
+        // SAFETY: the C headers build it of fixed-width integers, and its size is the sum of theirs.
         unsafe impl Plain for $name {}
     )*};
 }
+// SAFETY: an integer.
+unsafe impl Plain for u32 {}
+
 plain! {
     lw_header 56, lw_fork 200, lw_exec 224, lw_snapshot 184, lw_exec_failure 64, lw_credentials 144, lw_exit 64, lw_file 104,
     lw_config 8, lw_file_rules 16400, lw_key 24, lw_entry_key 280, lw_watch 48, lw_node 312, lw_file_key 40,

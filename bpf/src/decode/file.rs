@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lapwing_engine::event::{Body, FileEvent, FileOp, RawPath, Value};
+use lapwing_engine::event::{Body, Bytes, FileEvent, FileOp, RawPath, Value};
 
 use super::{DecodeError, WatchNames, fixed, process::key, tail::Tail};
 use crate::wire::{lw_field, lw_file, lw_file_flag};
@@ -10,7 +10,7 @@ use crate::wire::{lw_field, lw_file, lw_file_flag};
 pub(super) fn event(front: &[u8], tail: &Tail, watches: &WatchNames) -> Result<Body, DecodeError> {
     let raw: lw_file = fixed(front)?;
     let has = |flag: lw_file_flag| raw.header.flags & flag.0 != 0;
-    Ok(Body::File(Box::new(FileEvent {
+    let mut event = FileEvent {
         op: op(raw.op)?,
         errno: raw.error,
         path: tail.owned(lw_field::LW_PATH),
@@ -20,26 +20,58 @@ pub(super) fn event(front: &[u8], tail: &Tail, watches: &WatchNames) -> Result<B
         flags: raw.open_flags,
         owner: has(lw_file_flag::LW_HAS_OWNER).then_some((raw.uid, raw.gid)),
         hits: if has(lw_file_flag::LW_HAS_HITS) { Some(hits(tail, watches)?) } else { None },
-        raw: has(lw_file_flag::LW_HAS_RAW).then(|| {
-            let path = raw_path(tail, [lw_field::LW_RAW_BASE, lw_field::LW_RAW_GIVEN, lw_field::LW_RAW_ROOT]);
-            let target = has(lw_file_flag::LW_HAS_RAW_TARGET)
-                .then(|| raw_path(tail, [lw_field::LW_RAW_TARGET_BASE, lw_field::LW_RAW_TARGET_GIVEN, lw_field::LW_RAW_TARGET_ROOT]));
-            Box::new((path, target))
-        }),
-    })))
+        raw: None,
+    };
+    if has(lw_file_flag::LW_HAS_RAW) {
+        let path = raw_path(tail, [lw_field::LW_RAW_BASE, lw_field::LW_RAW_GIVEN, lw_field::LW_RAW_ROOT]);
+        let target = has(lw_file_flag::LW_HAS_RAW_TARGET)
+            .then(|| raw_path(tail, [lw_field::LW_RAW_TARGET_BASE, lw_field::LW_RAW_TARGET_GIVEN, lw_field::LW_RAW_TARGET_ROOT]));
+        if event.hits.is_some() {
+            // The kernel judged: single names in directories that it knows.
+            event.path = joined(&path);
+            if let Some(target) = target {
+                event.target = joined(&target);
+            }
+        } else {
+            event.raw = Some(Box::new((path, target)));
+        }
+    }
+    Ok(Body::File(Box::new(event)))
+}
+
+/// A single name in its directory.
+fn joined(raw: &RawPath) -> Value<Bytes> {
+    let (Some(base), Some(given)) = (raw.base.get(), raw.given.get()) else { return Value::Missing };
+    let mut path = base.to_vec();
+    if path.last() != Some(&b'/') {
+        path.push(b'/');
+    }
+    path.extend_from_slice(given);
+    if raw.base.is_partial() || raw.given.is_partial() { Value::Partial(path.into()) } else { Value::Known(path.into()) }
 }
 
 fn op(bit: u32) -> Result<FileOp, DecodeError> {
     FileOp::ALL.into_iter().find(|op| u32::from(op.bit()) == bit).ok_or(DecodeError::Unknown)
 }
 
+/// Each number is a path's, with the object's depth below it: what is not recursive holds for the object itself and its direct children.
 fn hits(tail: &Tail, watches: &WatchNames) -> Result<Vec<Arc<str>>, DecodeError> {
     let Value::Known(bytes) = tail.bytes(lw_field::LW_HITS) else { return Err(DecodeError::Field) };
     let (numbers, rest) = bytes.as_chunks::<4>();
     if !rest.is_empty() {
         return Err(DecodeError::Field);
     }
-    numbers.iter().map(|n| watches.get(&u32::from_ne_bytes(*n)).cloned().ok_or(DecodeError::Watch)).collect()
+    let mut hits: Vec<Arc<str>> = Vec::new();
+    for number in numbers {
+        let number = u32::from_ne_bytes(*number);
+        let (set, depth) = (number >> 8, number & 255);
+        for watch in watches.get(&set).ok_or(DecodeError::Watch)?.iter() {
+            if (watch.recursive || depth <= 1) && !hits.contains(&watch.id) {
+                hits.push(Arc::clone(&watch.id));
+            }
+        }
+    }
+    Ok(hits)
 }
 
 fn raw_path(tail: &Tail, [base, given, root]: [lw_field; 3]) -> RawPath {
