@@ -46,7 +46,8 @@ optional_of() {
 # A package's services stay off while this policy is there; the machine's own policy is put back.
 readonly POLICY=/usr/sbin/policy-rc.d
 hold_services() {
-    if [[ -e $POLICY ]]; then mv "$POLICY" "$POLICY.lapwing-saved"; fi
+    # One that an interrupted run saved is still the machine's own.
+    if [[ -e $POLICY && ! -e $POLICY.lapwing-saved ]]; then mv "$POLICY" "$POLICY.lapwing-saved"; fi
     printf '#!/bin/sh\nexit 101\n' >"$POLICY"
     chmod 755 "$POLICY"
     trap release_services EXIT
@@ -65,7 +66,7 @@ if ! command -v apt-get >/dev/null; then
     exit 0
 fi
 
-mapfile -t missing < <(missing_of "$@")
+read -r -d "" -a missing <<<"$(missing_of "$@")" || true
 if ((${#missing[@]} == 0)); then exit 0; fi
 if ((EUID != 0)); then
     echo "setup: these packages are missing: ${missing[*]}" >&2
@@ -76,7 +77,7 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get -q update
 # Asked again: only now is it known what this release has.
-mapfile -t missing < <(missing_of "$@"; optional_of "$@")
+read -r -d "" -a missing <<<"$(missing_of "$@"; optional_of "$@")" || true
 echo "setup: installing ${missing[*]}"
 hold_services
 apt-get -q install -y --no-install-recommends "${missing[@]}"

@@ -10,6 +10,7 @@ mod quiet;
 mod refused;
 mod reload;
 mod replay;
+mod score;
 
 use crate::{error::Result, place::watched, scenario::Scenario};
 

@@ -1,0 +1,110 @@
+//! Scores and folding, on the running agent: three matches of 40 alert at the third, and repeats are one summary.
+
+use std::{fs, time::Duration};
+
+use serde_json::Value;
+
+use crate::{
+    act::Act,
+    agent::Agent,
+    error::{Context, Error, Result},
+    scenario::{brief, fence, session_alerts},
+    scenarios::Check,
+};
+
+pub fn checks() -> Vec<Check> {
+    vec![
+        Check {
+            name: "three-matches-of-40-alert-at-the-third",
+            run: third_of_40,
+        },
+        Check {
+            name: "repeats-become-one-summary",
+            run: summary,
+        },
+    ]
+}
+
+fn start(score: &str, keys: &str) -> Result<Agent> {
+    let watch = "[[file.watch]]\nid = \"heavy\"\npath = \"{home}/heavy\"\nrecursive = true\nseverity = \"medium\"\n";
+    let agent = Agent::start(
+        "production",
+        &format!("[score]\nhost_threshold = 1000000\n{score}\n{watch}{keys}"),
+    )?;
+    fs::create_dir(agent.home.join("heavy")).context("mkdir")?;
+    Ok(agent)
+}
+
+/// Runs a line of shell in one session and waits for so many alerts of it.
+fn alerts_of(agent: &Agent, line: &str, count: usize, bound: Duration) -> Result<Vec<Value>> {
+    let mut child = Act::shell(line).start()?;
+    let pid = child.id();
+    child.wait().context("waiting for the shell")?;
+    agent.wait_until(&format!("{count} alerts"), bound, |agent| {
+        Ok(session_alerts(agent, pid)?.len() >= count)
+    })?;
+    fence(agent)?;
+    session_alerts(agent, pid)
+}
+
+fn third_of_40() -> Result<()> {
+    let agent = start("", "access = [\"create\"]\npoints = 40\n")?;
+    let heavy = agent.home.join("heavy").display().to_string();
+    let two = alerts_of(
+        &agent,
+        &format!("cd {heavy} && : >a && : >b"),
+        2,
+        Duration::from_secs(2),
+    )?;
+    expect(&two, &[("heavy", 1), ("heavy", 1)])?;
+    let three = alerts_of(
+        &agent,
+        &format!("cd {heavy} && : >c && : >d && : >e"),
+        4,
+        Duration::from_secs(2),
+    )?;
+    expect(
+        &three,
+        &[("heavy", 1), ("heavy", 1), ("heavy", 1), ("score.lineage", 1)],
+    )?;
+    let score = three
+        .iter()
+        .find(|alert| alert["rule"] == "score.lineage")
+        .unwrap_or(&Value::Null);
+    let contributions = score["score"]["contributions"].as_array().map_or(0, Vec::len);
+    if contributions != 3 {
+        return Err(Error(format!(
+            "the score alert lists {contributions} contributions, not 3: {score}"
+        )));
+    }
+    agent.stop()
+}
+
+fn summary() -> Result<()> {
+    let agent = start("fold_window = \"2s\"", "access = [\"write\"]\npoints = 0\n")?;
+    let heavy = agent.home.join("heavy").display().to_string();
+    fs::write(agent.home.join("heavy/log"), "").context("log")?;
+    let line = format!("cd {heavy} && for n in 1 2 3 4; do echo $n >>log; done");
+    let found = alerts_of(&agent, &line, 2, Duration::from_secs(6))?;
+    expect(&found, &[("heavy", 1), ("heavy", 3)])?;
+    agent.stop()
+}
+
+/// Rules and counts, in any order.
+fn expect(found: &[Value], wanted: &[(&str, u64)]) -> Result<()> {
+    let mut got: Vec<_> = found
+        .iter()
+        .map(|alert| {
+            (
+                alert["rule"].as_str().unwrap_or_default(),
+                alert["count"].as_u64().unwrap_or_default(),
+            )
+        })
+        .collect();
+    got.sort_unstable();
+    if got == wanted {
+        return Ok(());
+    }
+    let shown: Vec<_> = found.iter().map(brief).collect();
+    Err(Error(format!("want {wanted:?}, got\n{}", shown.join("\n"))))
+}
