@@ -50,6 +50,7 @@ pub fn checks() -> Vec<Check> {
         quiet::checks(),
         loss::checks(),
         reload::checks(),
+        score::checks(),
         itself::checks(),
         replay::checks(),
     ]
