@@ -78,8 +78,7 @@ impl Engine {
         self.counters.events.count(event);
         self.advance(event.header.time, out);
         self.table.update(event);
-        self.matches.findings.clear();
-        self.matches.skipped.clear();
+        self.counters.table = self.table.counters();
         self.rules.evaluate(event, &self.table, &mut self.matches);
         if !self.matches.findings.is_empty() || !self.matches.skipped.is_empty() {
             self.matched(event, out);
@@ -134,8 +133,18 @@ impl Engine {
             evicted,
         };
         [
-            size("processes", self.table.len(), self.settings.table.max_processes, lost.evicted_ended + lost.evicted_living),
-            size("subjects", self.scores.len(), self.scores.capacity(), self.scores.evicted()),
+            size(
+                "processes",
+                self.table.len(),
+                self.settings.table.max_processes,
+                lost.evicted_ended + lost.evicted_living,
+            ),
+            size(
+                "subjects",
+                self.scores.len(),
+                self.scores.capacity(),
+                self.scores.evicted(),
+            ),
             size("folds", self.folds.len(), fold::MAX_OPEN, self.folds.evicted()),
         ]
     }
@@ -143,6 +152,5 @@ impl Engine {
     fn advance(&mut self, now: BootTime, out: &mut Vec<Alert>) {
         self.folds.close(now, out);
         self.table.expire(now);
-        self.counters.table = self.table.counters();
     }
 }

@@ -108,8 +108,16 @@ impl Folds {
             return Verdict::Alert;
         }
         let hash = hash(object.1);
-        let exact = Key { rule, subject: Some(subject.clone()), object: Some((object.0, object.1.clone())) };
-        let key = if self.open.contains_key(&exact) { exact } else { self.widen(exact, subject, object.1) };
+        let exact = Key {
+            rule,
+            subject: Some(subject.clone()),
+            object: Some((object.0, object.1.clone())),
+        };
+        let key = if self.open.contains_key(&exact) {
+            exact
+        } else {
+            self.widen(exact, subject, object.1)
+        };
         if !self.open.contains_key(&key) {
             let own = key.object.is_some();
             self.begin(time, key.clone(), id.clone(), out);
@@ -131,7 +139,11 @@ impl Folds {
 
     /// Closes the windows that end at `now` or before; those that folded something give their summary.
     pub(crate) fn close(&mut self, now: BootTime, out: &mut Vec<Alert>) {
-        while self.closing.first_key_value().is_some_and(|((closes, _), _)| *closes <= now.0) {
+        while self
+            .closing
+            .first_key_value()
+            .is_some_and(|((closes, _), _)| *closes <= now.0)
+        {
             self.close_first(out);
         }
     }
@@ -146,11 +158,29 @@ impl Folds {
 
     /// The key of a match that has no window of its own: a new one, or that of the summary it joins.
     fn widen(&self, exact: Key, subject: &Subject, object: &Bytes) -> Key {
-        if self.per_rule.get(&exact.rule).is_some_and(|open| *open >= MAX_ALERTS_PER_RULE) {
-            let further = Key { rule: exact.rule.clone(), subject: exact.subject.clone(), object: None };
-            return if self.open.contains_key(&further) { further } else { Key { subject: None, ..further } };
+        if self
+            .per_rule
+            .get(&exact.rule)
+            .is_some_and(|open| *open >= MAX_ALERTS_PER_RULE)
+        {
+            let further = Key {
+                rule: exact.rule.clone(),
+                subject: exact.subject.clone(),
+                object: None,
+            };
+            return if self.open.contains_key(&further) {
+                further
+            } else {
+                Key {
+                    subject: None,
+                    ..further
+                }
+            };
         }
-        let objects = self.objects.get(&(exact.rule.clone(), subject.clone())).map_or(&[][..], Vec::as_slice);
+        let objects = self
+            .objects
+            .get(&(exact.rule.clone(), subject.clone()))
+            .map_or(&[][..], Vec::as_slice);
         if objects.len() >= self.after && !objects.iter().any(|(known, _)| known == object) {
             return Key { object: None, ..exact };
         }
@@ -176,11 +206,22 @@ impl Folds {
         }
         let objects = key.object.is_none().then(HashSet::new);
         self.closing.insert(order, key.clone());
-        self.open.insert(key, Fold { id, summary: None, order, count: 0, objects });
+        self.open.insert(
+            key,
+            Fold {
+                id,
+                summary: None,
+                order,
+                count: 0,
+                objects,
+            },
+        );
     }
 
     fn close_first(&mut self, out: &mut Vec<Alert>) {
-        let Some((order, key)) = self.closing.pop_first() else { return };
+        let Some((order, key)) = self.closing.pop_first() else {
+            return;
+        };
         let Some(fold) = self.open.remove(&key) else { return };
         debug_assert_eq!(fold.order, order);
         self.release(&key);
@@ -218,7 +259,10 @@ fn message(summary: &Alert, window: u64) -> String {
     let seconds = window / 1_000_000_000;
     match summary.objects {
         None => format!("{} times more in {seconds} s: {}", summary.count, summary.message),
-        Some(objects) => format!("{} more on {objects} other objects in {seconds} s, such as: {}", summary.count, summary.message),
+        Some(objects) => format!(
+            "{} more on {objects} other objects in {seconds} s, such as: {}",
+            summary.count, summary.message
+        ),
     }
 }
 

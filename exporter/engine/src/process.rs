@@ -28,7 +28,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { max_processes: 65_536, keep_ended: 60_000_000_000 }
+        Limits {
+            max_processes: 65_536,
+            keep_ended: 60_000_000_000,
+        }
     }
 }
 
@@ -90,7 +93,10 @@ impl Table {
     /// An empty table.
     pub fn new(limits: Limits) -> Table {
         Table {
-            limits: Limits { max_processes: limits.max_processes.max(1), ..limits },
+            limits: Limits {
+                max_processes: limits.max_processes.max(1),
+                ..limits
+            },
             entries: HashMap::new(),
             starts: HashMap::new(),
             order: Order::default(),
@@ -100,7 +106,10 @@ impl Table {
 
     /// Takes other bounds; entries beyond them go with the next event.
     pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = Limits { max_processes: limits.max_processes.max(1), ..limits };
+        self.limits = Limits {
+            max_processes: limits.max_processes.max(1),
+            ..limits
+        };
     }
 
     /// The process, living or lately ended. None when nothing but its key is known.
@@ -114,7 +123,8 @@ impl Table {
         std::iter::from_fn(move || {
             let process = self.get(&parent?)?;
             // A parent starts before its child: what claims otherwise is a loop or a reused key.
-            parent = Some(process.snapshot.parent).filter(|next| *next != process.key && next.start <= process.key.start);
+            parent =
+                Some(process.snapshot.parent).filter(|next| *next != process.key && next.start <= process.key.start);
             Some(process)
         })
         .take(MAX_ANCESTORS)
@@ -207,7 +217,10 @@ impl Table {
             snapshot.cgroup = process.snapshot.cgroup.clone();
         }
         let before = std::mem::replace(&mut process.snapshot, snapshot);
-        process.previous = Some(Image { name: before.name, executable: before.executable });
+        process.previous = Some(Image {
+            name: before.name,
+            executable: before.executable,
+        });
         self.place(&key);
     }
 
@@ -220,7 +233,10 @@ impl Table {
 
     /// Enters a process that was not known; that it has already ended stays so.
     fn describe(&mut self, time: BootTime, key: ProcessKey, snapshot: ProcessSnapshot) {
-        let before = self.entries.get(&key).and_then(|process| Some((process.ended?, process.exit)));
+        let before = self
+            .entries
+            .get(&key)
+            .and_then(|process| Some((process.ended?, process.exit)));
         self.insert(time, key, snapshot, true);
         if let Some((ended, exit)) = before {
             self.end(key, ended, exit.map(|(_, reason)| reason));
@@ -228,7 +244,9 @@ impl Table {
     }
 
     fn adopt(&mut self, key: &ProcessKey, parent: ProcessKey) {
-        let Some(process) = self.entries.get_mut(key) else { return };
+        let Some(process) = self.entries.get_mut(key) else {
+            return;
+        };
         let before = std::mem::replace(&mut process.snapshot.parent, parent);
         if before != parent && parent != *key {
             self.count_child(&before, false);
@@ -242,12 +260,26 @@ impl Table {
             Some(other) if other > key.start => {
                 self.starts.insert(key.pid, other);
             }
-            Some(other) if other < key.start => self.lost_exit(ProcessKey { pid: key.pid, start: other }, time),
+            Some(other) if other < key.start => self.lost_exit(
+                ProcessKey {
+                    pid: key.pid,
+                    start: other,
+                },
+                time,
+            ),
             _ => {}
         }
         let parent = snapshot.parent;
-        let mut process =
-            Process { key, snapshot, exit: None, previous: None, known, ended: None, children: 0, root: key };
+        let mut process = Process {
+            key,
+            snapshot,
+            exit: None,
+            previous: None,
+            known,
+            ended: None,
+            children: 0,
+            root: key,
+        };
         if let Some(old) = self.entries.get(&key) {
             process.children = old.children;
             self.order.remove(old);
@@ -264,7 +296,9 @@ impl Table {
 
     /// Works out anew which process stands for the lineage of `key`.
     fn place(&mut self, key: &ProcessKey) {
-        let Some(process) = self.entries.get(key).filter(|process| process.known) else { return };
+        let Some(process) = self.entries.get(key).filter(|process| process.known) else {
+            return;
+        };
         let root = match self.get(&process.snapshot.parent) {
             Some(parent) if parent.key != *key && lineage::same(parent, process) => parent.root,
             _ => *key,
@@ -282,7 +316,9 @@ impl Table {
     }
 
     fn end(&mut self, key: ProcessKey, time: BootTime, reason: Option<ExitReason>) {
-        let Some(process) = self.entries.get_mut(&key) else { return };
+        let Some(process) = self.entries.get_mut(&key) else {
+            return;
+        };
         self.order.remove(process);
         process.ended = Some(time);
         process.exit = reason.map(|reason| (time, reason)).or(process.exit);
@@ -292,7 +328,9 @@ impl Table {
     /// Makes room for one entry, sparing `parent`, which the new one is about to name.
     fn make_room(&mut self, parent: &ProcessKey) {
         while self.entries.len() >= self.limits.max_processes {
-            let Some(key) = self.order.first_but(parent) else { return };
+            let Some(key) = self.order.first_but(parent) else {
+                return;
+            };
             match self.entries.get(&key) {
                 Some(process) if process.ended.is_some() => self.counters.evicted_ended += 1,
                 _ => self.counters.evicted_living += 1,
@@ -302,7 +340,9 @@ impl Table {
     }
 
     fn remove(&mut self, key: &ProcessKey) {
-        let Some(process) = self.entries.remove(key) else { return };
+        let Some(process) = self.entries.remove(key) else {
+            return;
+        };
         self.order.remove(&process);
         if self.starts.get(&key.pid) == Some(&key.start) {
             self.starts.remove(&key.pid);
@@ -313,9 +353,15 @@ impl Table {
     }
 
     fn count_child(&mut self, parent: &ProcessKey, born: bool) {
-        let Some(process) = self.entries.get_mut(parent) else { return };
+        let Some(process) = self.entries.get_mut(parent) else {
+            return;
+        };
         self.order.remove(process);
-        process.children = if born { process.children + 1 } else { process.children.saturating_sub(1) };
+        process.children = if born {
+            process.children + 1
+        } else {
+            process.children.saturating_sub(1)
+        };
         self.order.add(process);
     }
 }

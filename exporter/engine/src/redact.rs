@@ -25,7 +25,11 @@ pub fn args<S: AsRef<str>>(args: &[S]) -> Vec<String> {
 
 /// Redacts running text, such as a command line in one string.
 pub fn text(text: &str) -> Cow<'_, str> {
-    let mut out = Output { text, copied: 0, redacted: String::new() };
+    let mut out = Output {
+        text,
+        copied: 0,
+        redacted: String::new(),
+    };
     let mut at = 0;
     while at < text.len() {
         if let Some((from, to)) = url_password(text, at) {
@@ -55,14 +59,14 @@ fn argument(previous: &str, arg: &str, curl: bool) -> String {
     // A shell's script may begin with an assignment; elsewhere the value is the rest of the argument, spaces and all.
     let script = previous.starts_with('-') && previous.ends_with('c');
     if let Some((name, value)) = arg.split_once('=').filter(|_| !script) {
-        if !value.is_empty() && name.bytes().all(is_name_byte) && is_secret(name) {
+        let named = name.bytes().all(is_name_byte) && is_secret(name);
+        if named && !value.is_empty() {
             return format!("{name}={REDACTED}");
         }
     }
-    if curl && matches!(previous, "-u" | "--user" | "-U" | "--proxy-user") {
-        if let Some((user, _)) = arg.split_once(':') {
-            return format!("{user}:{REDACTED}");
-        }
+    let login = curl && matches!(previous, "-u" | "--user" | "-U" | "--proxy-user");
+    if let Some((user, _)) = arg.split_once(':').filter(|_| login) {
+        return format!("{user}:{REDACTED}");
     }
     text(arg).into_owned()
 }
@@ -70,12 +74,28 @@ fn argument(previous: &str, arg: &str, curl: bool) -> String {
 /// Whether the value of something with this name is a secret. Names of files and the like are not.
 fn is_secret(name: &str) -> bool {
     const PARTS: [&str; 14] = [
-        "password", "passwd", "passphrase", "passcode", "secret", "token", "apikey", "accesskey", "privatekey", "authkey",
-        "credential", "authorization", "cookie", "mysqlpwd",
+        "password",
+        "passwd",
+        "passphrase",
+        "passcode",
+        "secret",
+        "token",
+        "apikey",
+        "accesskey",
+        "privatekey",
+        "authkey",
+        "credential",
+        "authorization",
+        "cookie",
+        "mysqlpwd",
     ];
     const WHOLE: [&str; 5] = ["pass", "auth", "bearer", "jwt", "xauth"];
     const HARMLESS: [&str; 7] = ["file", "path", "stdin", "prompt", "dir", "type", "policy"];
-    let bare: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    let bare: String = name
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
     let last_word = name.rsplit(['-', '_', '.']).next().unwrap_or(name).to_ascii_lowercase();
     let secret = PARTS.iter().any(|part| bare.contains(part)) || WHOLE.contains(&bare.as_str()) || last_word == "pass";
     secret && !HARMLESS.iter().any(|suffix| bare.ends_with(suffix))
@@ -86,7 +106,10 @@ fn is_name_byte(byte: u8) -> bool {
 }
 
 fn name_end(text: &str, at: usize) -> usize {
-    text.as_bytes()[at..].iter().position(|byte| !is_name_byte(*byte)).map_or(text.len(), |length| at + length)
+    text.as_bytes()[at..]
+        .iter()
+        .position(|byte| !is_name_byte(*byte))
+        .map_or(text.len(), |length| at + length)
 }
 
 /// Where the value of the name at `start..end` is, if that is a secret.
@@ -99,7 +122,12 @@ fn secret_value(text: &str, start: usize, end: usize) -> Option<(usize, usize)> 
     let mut at = end;
     let quoted_name = matches!(bytes.get(at), Some(b'"' | b'\''));
     at += usize::from(quoted_name);
-    let spaces = |from: usize| bytes[from.min(bytes.len())..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let spaces = |from: usize| {
+        bytes[from.min(bytes.len())..]
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t'))
+            .count()
+    };
     let gap = spaces(at);
     match bytes.get(at + gap)? {
         b'=' if gap == 0 || quoted_name => value(text, at + gap + 1, false),
@@ -108,6 +136,12 @@ fn secret_value(text: &str, start: usize, end: usize) -> Option<(usize, usize)> 
             value(text, from + spaces(from), !quoted_name && spaces(from) > 0)
         }
         b'-' => None,
+        // Arguments of a list, as a message shows them.
+        b',' if gap == 0 && !quoted_name && name.starts_with('-') => {
+            let from = at + 1 + spaces(at + 1);
+            let flag = bytes.get(from) == Some(&b'-');
+            if flag { None } else { value(text, from, false) }
+        }
         _ if gap > 0 && !quoted_name && (name.starts_with('-') || name.eq_ignore_ascii_case("bearer")) => {
             value(text, at + gap, false)
         }
@@ -122,7 +156,9 @@ fn value(text: &str, from: usize, header: bool) -> Option<(usize, usize)> {
     let length = match quote {
         Some(quote) => rest[1..].find(quote).map_or(rest.len(), |at| at + 2),
         None if header => rest.find(['\n', '\r', '"', '\'']).unwrap_or(rest.len()),
-        None => rest.find([' ', '\t', '\n', '\r', '&', ';', ',', '"', '\'', ')', '}', '|']).unwrap_or(rest.len()),
+        None => rest
+            .find([' ', '\t', '\n', '\r', '&', ';', ',', '"', '\'', ')', '}', '|'])
+            .unwrap_or(rest.len()),
     };
     (length > 0).then_some((from, from + length))
 }
@@ -169,25 +205,52 @@ mod tests {
     #[test]
     fn values_of_secrets_go() {
         for (given, left) in [
-            (&["mysql", "--password=hunter 2&x", "db"][..], &["mysql", "--password=[redacted]", "db"][..]),
-            (&["app", "--api-key", "k", "run"], &["app", "--api-key", "[redacted]", "run"]),
+            (
+                &["mysql", "--password=hunter 2&x", "db"][..],
+                &["mysql", "--password=[redacted]", "db"][..],
+            ),
+            (
+                &["app", "--api-key", "k", "run"],
+                &["app", "--api-key", "[redacted]", "run"],
+            ),
             (&["app", "--token", "--verbose"], &["app", "--token", "--verbose"]),
-            (&["env", "AWS_SECRET_ACCESS_KEY=x", "PGPASSWORD=y", "HOME=/root"], &[
-                "env", "AWS_SECRET_ACCESS_KEY=[redacted]", "PGPASSWORD=[redacted]", "HOME=/root",
-            ]),
-            (&["curl", "-H", "Authorization: Bearer abc def", "http://h/"], &[
-                "curl", "-H", "Authorization: [redacted]", "http://h/",
-            ]),
-            (&["curl", "-HX-Api-Key: abc", "-u", "me:pw"], &["curl", "-HX-Api-Key: [redacted]", "-u", "me:[redacted]"]),
-            (&["curl", "https://h/x?a=1&access_token=abc&b=2"], &["curl", "https://h/x?a=1&access_token=[redacted]&b=2"]),
-            (&["git", "clone", "https://me:pw@h/r.git"], &["git", "clone", "https://me:[redacted]@h/r.git"]),
-            (&["git", "clone", "https://ghp_0123456789abcdefghij@h/r"], &["git", "clone", "https://[redacted]@h/r"]),
-            (&["curl", "-d", r#"{"user":"me","password": "p w"}"#], &[
-                "curl", "-d", r#"{"user":"me","password": [redacted]}"#,
-            ]),
-            (&["sh", "-c", "TOKEN='a b' app --password x --db y; ls"], &[
-                "sh", "-c", "TOKEN=[redacted] app --password [redacted] --db y; ls",
-            ]),
+            (
+                &["env", "AWS_SECRET_ACCESS_KEY=x", "PGPASSWORD=y", "HOME=/root"],
+                &[
+                    "env",
+                    "AWS_SECRET_ACCESS_KEY=[redacted]",
+                    "PGPASSWORD=[redacted]",
+                    "HOME=/root",
+                ],
+            ),
+            (
+                &["curl", "-H", "Authorization: Bearer abc def", "http://h/"],
+                &["curl", "-H", "Authorization: [redacted]", "http://h/"],
+            ),
+            (
+                &["curl", "-HX-Api-Key: abc", "-u", "me:pw"],
+                &["curl", "-HX-Api-Key: [redacted]", "-u", "me:[redacted]"],
+            ),
+            (
+                &["curl", "https://h/x?a=1&access_token=abc&b=2"],
+                &["curl", "https://h/x?a=1&access_token=[redacted]&b=2"],
+            ),
+            (
+                &["git", "clone", "https://me:pw@h/r.git"],
+                &["git", "clone", "https://me:[redacted]@h/r.git"],
+            ),
+            (
+                &["git", "clone", "https://ghp_0123456789abcdefghij@h/r"],
+                &["git", "clone", "https://[redacted]@h/r"],
+            ),
+            (
+                &["curl", "-d", r#"{"user":"me","password": "p w"}"#],
+                &["curl", "-d", r#"{"user":"me","password": [redacted]}"#],
+            ),
+            (
+                &["sh", "-c", "TOKEN='a b' app --password x --db y; ls"],
+                &["sh", "-c", "TOKEN=[redacted] app --password [redacted] --db y; ls"],
+            ),
         ] {
             assert_eq!(args(given), left);
         }
@@ -209,12 +272,19 @@ mod tests {
     #[test]
     fn text_without_secrets_is_not_copied() {
         assert!(matches!(text("cat /etc/passwd now"), Cow::Borrowed(_)));
+        assert_eq!(
+            text("mysql, --password, hunter2, db"),
+            "mysql, --password, [redacted], db"
+        );
+        assert_eq!(text("mysql, --password, --verbose"), "mysql, --password, --verbose");
         assert_eq!(text("x --secret é next"), "x --secret [redacted] next");
     }
 
     #[test]
     fn no_input_makes_it_fail() {
-        let pieces = ["password", "=", ":", " ", "\"", "'", "é", "://", "@", "-", "&", "\n", "token"];
+        let pieces = [
+            "password", "=", ":", " ", "\"", "'", "é", "://", "@", "-", "&", "\n", "token",
+        ];
         let mut seed = 7u64;
         for _ in 0..20_000 {
             let mut input = String::new();

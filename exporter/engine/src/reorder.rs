@@ -55,7 +55,10 @@ impl Reorder {
     pub fn push(&mut self, event: Event) {
         self.counters.pushed += 1;
         self.counters.late += u64::from(event.header.time < self.released);
-        self.heap.push(Reverse(Held { arrival: self.arrivals, event }));
+        self.heap.push(Reverse(Held {
+            arrival: self.arrivals,
+            event,
+        }));
         self.arrivals += 1;
     }
 

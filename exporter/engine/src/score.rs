@@ -102,7 +102,7 @@ impl Scores {
             score.contributions.pop_front();
         }
         score.contributions.push_back(points.clone());
-        let level = (score.points / threshold) as u64;
+        let level = (score.shown() / threshold) as u64;
         if level <= score.level {
             return None;
         }
@@ -117,7 +117,11 @@ impl Scores {
     /// The score as it is after a match at `now`. A score alert (`all`) lists every contribution that still counts.
     pub(crate) fn view(&self, subject: &Subject, now: BootTime, all: bool) -> Option<ScoreView> {
         let score = self.subjects.get(subject)?;
-        let skip = if all { 0 } else { score.contributions.len().saturating_sub(SHOWN_CONTRIBUTIONS) };
+        let skip = if all {
+            0
+        } else {
+            score.contributions.len().saturating_sub(SHOWN_CONTRIBUTIONS)
+        };
         let contributions = score.contributions.iter().skip(skip).map(|points| Contribution {
             rule: points.rule.to_string(),
             points: points.points,
@@ -128,7 +132,7 @@ impl Scores {
         Some(ScoreView {
             subject_kind: subject.kind().name(),
             subject: score.label.clone(),
-            points: (score.points * 10.0).round() / 10.0,
+            points: score.shown(),
             threshold: self.threshold(subject.kind()),
             contributions: contributions.collect(),
         })
@@ -209,7 +213,10 @@ impl Scores {
         }
         self.raises += 1;
         self.recency[kind as usize].insert(self.raises, subject.clone());
-        let score = self.subjects.entry(subject.clone()).or_insert_with(|| Score::new(time, label()));
+        let score = self
+            .subjects
+            .entry(subject.clone())
+            .or_insert_with(|| Score::new(time, label()));
         score.stamp = self.raises;
         score
     }
@@ -222,8 +229,12 @@ impl Scores {
 
     /// Whether alerts have told already what the subject's contributions say.
     fn is_told(&self, subject: &Subject) -> bool {
-        let Some(score) = self.subjects.get(subject) else { return false };
-        let Some(first) = score.contributions.front() else { return false };
+        let Some(score) = self.subjects.get(subject) else {
+            return false;
+        };
+        let Some(first) = score.contributions.front() else {
+            return false;
+        };
         let all = |same: &dyn Fn(&Points) -> bool| score.contributions.iter().all(same);
         if first.alert.is_some() && all(&|points| points.alert == first.alert) {
             return true;
@@ -245,7 +256,19 @@ impl Scores {
 
 impl Score {
     fn new(at: BootTime, label: String) -> Score {
-        Score { points: 0.0, at, level: 0, stamp: 0, label, contributions: VecDeque::new() }
+        Score {
+            points: 0.0,
+            at,
+            level: 0,
+            stamp: 0,
+            label,
+            contributions: VecDeque::new(),
+        }
+    }
+
+    /// The points as people see them, and as they are compared: what reads 100.0 has reached 100.
+    fn shown(&self) -> f64 {
+        (self.points * 10.0).round() / 10.0
     }
 
     /// Brings the points to `now`. Time never goes back: a late event counts as of the newest.
@@ -255,8 +278,9 @@ impl Score {
         }
         self.points *= left(now.0 - self.at.0, half_life);
         self.at = now;
-        self.contributions
-            .retain(|points| f64::from(points.points) * left(now.0.saturating_sub(points.time.0), half_life) >= WORTHLESS);
+        self.contributions.retain(|points| {
+            f64::from(points.points) * left(now.0.saturating_sub(points.time.0), half_life) >= WORTHLESS
+        });
     }
 }
 

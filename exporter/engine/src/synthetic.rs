@@ -16,8 +16,8 @@
 use std::collections::HashMap;
 
 use crate::event::{
-    Body, BootTime, Bytes, CredentialChange, Credentials, Event, Exec, ExecFailure, Exit, ExitReason, FileEvent, FileOp,
-    Flavour, Fork, Header, Namespaces, ProcessKey, ProcessSnapshot, Value,
+    Body, BootTime, Bytes, CredentialChange, Credentials, Event, Exec, ExecFailure, Exit, ExitReason, FileEvent,
+    FileOp, Flavour, Fork, Header, Namespaces, ProcessKey, ProcessSnapshot, Value,
 };
 
 /// Between two events when nothing else is said: 1 ms.
@@ -43,7 +43,13 @@ impl Default for Synthetic {
 impl Synthetic {
     /// Starts 100 seconds after boot.
     pub fn new() -> Synthetic {
-        Synthetic { now: 100_000_000_000, seq: 0, seen: 0, living: HashMap::new(), events: Vec::new() }
+        Synthetic {
+            now: 100_000_000_000,
+            seq: 0,
+            seen: 0,
+            living: HashMap::new(),
+            events: Vec::new(),
+        }
     }
 
     /// Lets time pass before the next event.
@@ -93,7 +99,10 @@ impl Synthetic {
     /// `parent` makes `child`, which is what its parent is.
     pub fn fork(&mut self, parent: u32, child: u32) -> &mut Self {
         let (parent, mut snapshot) = self.process(parent).clone();
-        let key = ProcessKey { pid: child, start: self.now };
+        let key = ProcessKey {
+            pid: child,
+            start: self.now,
+        };
         snapshot.parent = parent;
         self.living.insert(child, (key, snapshot.clone()));
         self.push(parent, Body::Fork(Box::new(Fork { child: key, snapshot })))
@@ -110,7 +119,13 @@ impl Synthetic {
         let before = snapshot.credentials;
         image(&mut snapshot, executable, args);
         let filename = Value::Known(Bytes::from(executable));
-        let mut exec = Exec { snapshot, filename, before, mode: 0o100_755, links: 1 };
+        let mut exec = Exec {
+            snapshot,
+            filename,
+            before,
+            mode: 0o100_755,
+            links: 1,
+        };
         more(&mut exec);
         self.process(pid).1 = exec.snapshot.clone();
         self.push(key, Body::Exec(Box::new(exec)))
@@ -139,14 +154,30 @@ impl Synthetic {
         let (key, before) = (*key, snapshot.credentials);
         change(&mut snapshot.credentials);
         let after = snapshot.credentials;
-        self.push(key, Body::Credentials(Box::new(CredentialChange { before, after, by_call, errno: 0 })))
+        self.push(
+            key,
+            Body::Credentials(Box::new(CredentialChange {
+                before,
+                after,
+                by_call,
+                errno: 0,
+            })),
+        )
     }
 
     /// The kernel refuses a change to uid 0.
     pub fn credentials_failure(&mut self, pid: u32, errno: i32) -> &mut Self {
         let (key, snapshot) = self.process(pid);
         let (key, before) = (*key, snapshot.credentials);
-        self.push(key, Body::Credentials(Box::new(CredentialChange { before, after: before, by_call: true, errno })))
+        self.push(
+            key,
+            Body::Credentials(Box::new(CredentialChange {
+                before,
+                after: before,
+                by_call: true,
+                errno,
+            })),
+        )
     }
 
     /// Something is done to a file by a descriptor: the kernel knows the object. `hits` is left to the engine.
@@ -185,7 +216,13 @@ impl Synthetic {
 
     /// A signal ends the process.
     pub fn kill(&mut self, pid: u32, number: u8) -> &mut Self {
-        self.end(pid, ExitReason::Signal { number, core_dumped: false })
+        self.end(
+            pid,
+            ExitReason::Signal {
+                number,
+                core_dumped: false,
+            },
+        )
     }
 
     /// The events so far; what lives goes on living.
@@ -227,11 +264,20 @@ impl Synthetic {
 /// A process of root in a session of its own, of which nothing else is known.
 fn blank(pid: u32) -> ProcessSnapshot {
     ProcessSnapshot {
-        credentials: Credentials { cap_effective: u64::MAX, cap_permitted: u64::MAX, ..Credentials::default() },
+        credentials: Credentials {
+            cap_effective: u64::MAX,
+            cap_permitted: u64::MAX,
+            ..Credentials::default()
+        },
         loginuid: UNSET,
         session: UNSET,
         sid: pid,
-        namespaces: Namespaces { pid: 1, mnt: 2, net: 3, user: 4 },
+        namespaces: Namespaces {
+            pid: 1,
+            mnt: 2,
+            net: 3,
+            user: 4,
+        },
         ..ProcessSnapshot::default()
     }
 }
@@ -245,4 +291,3 @@ fn image(snapshot: &mut ProcessSnapshot, executable: &str, args: &[&str]) {
         snapshot.cwd = Value::Known(Bytes::from("/"));
     }
 }
-

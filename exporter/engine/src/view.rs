@@ -15,13 +15,22 @@ const LEAVE: u32 = u32::MAX;
 pub(crate) fn alert_id(rule: &str, event: &Event) -> String {
     let header = &event.header;
     // FNV-1a: short, and the same on every machine and in every version.
-    let hash = rule.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash = rule.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
     format!("{:x}-{:x}-{:x}-{hash:08x}", header.time.0, header.cpu, header.seq)
 }
 
 /// The process as of now; its key alone when nothing else is known.
 pub(crate) fn process(table: &Table, key: &ProcessKey) -> ProcessView {
-    table.get(key).map_or_else(|| ProcessView { pid: key.pid, key: *key, ..ProcessView::default() }, known_process)
+    table.get(key).map_or_else(
+        || ProcessView {
+            pid: key.pid,
+            key: *key,
+            ..ProcessView::default()
+        },
+        known_process,
+    )
 }
 
 /// Its ancestors, nearest first.
@@ -33,7 +42,10 @@ pub(crate) fn lineage(table: &Table, key: &ProcessKey) -> Vec<ProcessView> {
 pub(crate) fn file(event: &Event) -> Option<FileView> {
     match &event.body {
         Body::File(file) => Some(file_view(file)),
-        Body::ExecFailure(failure) => Some(FileView { path: text(&failure.filename)?, ..FileView::default() }),
+        Body::ExecFailure(failure) => Some(FileView {
+            path: text(&failure.filename)?,
+            ..FileView::default()
+        }),
         _ => None,
     }
 }
@@ -58,7 +70,11 @@ pub(crate) fn partial(table: &Table, event: &Event) -> Vec<&'static str> {
     }
     match &event.body {
         Body::File(file) => {
-            add(&mut names, file.path.is_partial() || file.path == Value::Missing, "file.path");
+            add(
+                &mut names,
+                file.path.is_partial() || file.path == Value::Missing,
+                "file.path",
+            );
             add(&mut names, file.target.is_partial(), "file.target");
         }
         Body::ExecFailure(failure) => add(&mut names, failure.filename.is_partial(), "file.path"),
@@ -82,7 +98,9 @@ fn add(names: &mut Vec<&'static str>, really: bool, name: &'static str) {
 }
 
 fn known_process(process: &Process) -> ProcessView {
-    let Process { key, snapshot, exit, .. } = process;
+    let Process {
+        key, snapshot, exit, ..
+    } = process;
     let credentials = &snapshot.credentials;
     let (exit_code, exit_signal) = match exit.map(|(_, reason)| reason) {
         Some(ExitReason::Code(code)) => (Some(code), None),
@@ -95,7 +113,10 @@ fn known_process(process: &Process) -> ProcessView {
         key: *key,
         name: snapshot.name.to_text(),
         executable: text(&snapshot.executable),
-        args: snapshot.args.get().map(|args| redact::args(&args.iter().map(Bytes::to_text).collect::<Vec<_>>())),
+        args: snapshot
+            .args
+            .get()
+            .map(|args| redact::args(&args.iter().map(Bytes::to_text).collect::<Vec<_>>())),
         cwd: text(&snapshot.cwd),
         tty: text(&snapshot.tty),
         uid: Some(credentials.uid),
@@ -129,7 +150,11 @@ fn file_view(file: &FileEvent) -> FileView {
             None => format!("{:o}", file.mode & 0o7777),
         }),
         owner: file.owner.map(owner),
-        flags: if opened { names::open_flags(file.flags).collect() } else { Vec::new() },
+        flags: if opened {
+            names::open_flags(file.flags).collect()
+        } else {
+            Vec::new()
+        },
     }
 }
 

@@ -15,7 +15,9 @@ fn event(at_ms: u64) -> Event {
 }
 
 fn drain(reorder: &mut Reorder, now_ms: u64) -> Vec<u64> {
-    std::iter::from_fn(|| reorder.pop_ready(BootTime(now_ms * MS))).map(|event| event.header.time.0 / MS).collect()
+    std::iter::from_fn(|| reorder.pop_ready(BootTime(now_ms * MS)))
+        .map(|event| event.header.time.0 / MS)
+        .collect()
 }
 
 #[test]
@@ -39,7 +41,9 @@ fn of_equal_times_the_first_that_came_goes_first() {
         event.header.seq = seq;
         reorder.push(event);
     }
-    let order: Vec<u64> = std::iter::from_fn(|| reorder.pop_ready(BootTime(5 * MS))).map(|event| event.header.seq).collect();
+    let order: Vec<u64> = std::iter::from_fn(|| reorder.pop_ready(BootTime(5 * MS)))
+        .map(|event| event.header.seq)
+        .collect();
     assert_eq!(order, (0..50).collect::<Vec<_>>());
 }
 
@@ -67,7 +71,9 @@ fn past_the_bound_the_oldest_leaves_early() {
 fn whatever_the_order_all_that_came_leaves_and_what_left_out_of_order_was_counted() {
     let mut seed = 42u64;
     let mut random = move |below: u64| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) % below
     };
     for round in 0..50 {
@@ -81,7 +87,11 @@ fn whatever_the_order_all_that_came_leaves_and_what_left_out_of_order_was_counte
             out.extend(drain(&mut reorder, now));
         }
         out.extend(std::iter::from_fn(|| reorder.pop()).map(|event| event.header.time.0 / MS));
-        assert_eq!((out.len() as u64, reorder.counters().pushed), (pushed, pushed), "round {round}");
+        assert_eq!(
+            (out.len() as u64, reorder.counters().pushed),
+            (pushed, pushed),
+            "round {round}"
+        );
         let mut newest = 0;
         let out_of_order = out.iter().filter(|time| {
             let late = **time < newest;

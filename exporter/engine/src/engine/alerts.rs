@@ -8,6 +8,8 @@ use crate::{
     container,
     event::{Bytes, Event, ProcessKey},
     fold::{RuleKey, Verdict},
+    process::Table,
+    redact,
     rule::{Finding, RuleSet},
     score::{Points, Subject},
     spec::AlertMode,
@@ -30,12 +32,18 @@ impl Engine {
     }
 
     fn found(&mut self, event: &Event, finding: &Finding, out: &mut Vec<Alert>) {
-        let Some(counts) = self.counters.rule(finding.rule) else { return };
+        let Some(counts) = self.counters.rule(finding.rule) else {
+            return;
+        };
         counts.matches += 1;
         let rule = counts.id.clone();
         let lineage = self.table.lineage_root(&event.header.process);
         let container = self.container(&event.header.process);
-        let mode = self.rules.rules().get(finding.rule.index()).map_or(AlertMode::Each, |info| info.alert);
+        let mode = self
+            .rules
+            .rules()
+            .get(finding.rule.index())
+            .map_or(AlertMode::Each, |info| info.alert);
 
         // Its own alert is placed before the score alerts, but shows the score as it is after the match.
         let at = out.len();
@@ -65,9 +73,14 @@ impl Engine {
             let mut alert = describe(&self.rules, &self.table, event, finding, &id);
             let nearest = subjects.iter().max_by(|a, b| {
                 // Of equals the last is the maximum, so the narrowest wins by being compared in reverse.
-                self.scores.fraction(a).total_cmp(&self.scores.fraction(b)).then(b.kind().cmp(&a.kind()))
+                self.scores
+                    .fraction(a)
+                    .total_cmp(&self.scores.fraction(b))
+                    .then(b.kind().cmp(&a.kind()))
             });
-            alert.score = nearest.filter(|_| finding.points > 0).and_then(|subject| self.scores.view(subject, event.header.time, false));
+            alert.score = nearest
+                .filter(|_| finding.points > 0)
+                .and_then(|subject| self.scores.view(subject, event.header.time, false));
             out.insert(at, alert);
         }
     }
@@ -82,13 +95,21 @@ impl Engine {
         out: &mut Vec<Alert>,
     ) -> (bool, Arc<str>) {
         let id: Arc<str> = Arc::from(view::alert_id(rule, event));
-        let key = RuleKey { rule: rule.clone(), severity: finding.severity, result: finding.result };
+        let key = RuleKey {
+            rule: rule.clone(),
+            severity: finding.severity,
+            result: finding.result,
+        };
         let object = (finding.event, &finding.object);
-        match self.folds.judge(event.header.time, key, &Subject::Lineage(lineage), object, &id, out) {
+        match self
+            .folds
+            .judge(event.header.time, key, &Subject::Lineage(lineage), object, &id, out)
+        {
             Verdict::Alert => (true, id),
             Verdict::Folded(fold) => {
                 let (rules, table) = (&self.rules, &self.table);
-                fold.summary.get_or_insert_with(|| Box::new(describe(rules, table, event, finding, &id)));
+                fold.summary
+                    .get_or_insert_with(|| Box::new(describe(rules, table, event, finding, &id)));
                 let told_by = fold.id.clone();
                 self.counters.folded += 1;
                 if let Some(counts) = self.counters.rule(finding.rule) {
@@ -103,19 +124,32 @@ impl Engine {
         let (table, hostname) = (&self.table, &self.settings.hostname);
         let label = || match subject {
             Subject::Lineage(key) => {
-                let name = table.get(key).map_or_else(|| "?".to_owned(), |process| process.snapshot.name.to_text());
+                let name = table
+                    .get(key)
+                    .map_or_else(|| "?".to_owned(), |process| process.snapshot.name.to_text());
                 format!("{name}[{}]", key.pid)
             }
             Subject::Container(id) => id.to_text(),
             Subject::Host => hostname.clone(),
         };
-        let Some(level) = self.scores.raise(subject, label, points) else { return };
-        let Some(alert) = self.score_alert(event, subject) else { return };
+        let Some(level) = self.scores.raise(subject, label, points) else {
+            return;
+        };
+        let Some(alert) = self.score_alert(event, subject) else {
+            return;
+        };
         // The multiple is the object: a few go out as they are reached, a flood of them becomes one summary.
         let multiple = Bytes::from(level.to_string().as_str());
-        let rule = RuleKey { rule: Arc::from(subject.kind().rule()), severity: alert.severity, result: alert.result };
+        let rule = RuleKey {
+            rule: Arc::from(subject.kind().rule()),
+            severity: alert.severity,
+            result: alert.result,
+        };
         let id: Arc<str> = Arc::from(alert.id.as_str());
-        match self.folds.judge(event.header.time, rule, subject, ("score", &multiple), &id, out) {
+        match self
+            .folds
+            .judge(event.header.time, rule, subject, ("score", &multiple), &id, out)
+        {
             Verdict::Alert => out.push(alert),
             Verdict::Folded(fold) => {
                 self.counters.folded += 1;
@@ -130,7 +164,12 @@ impl Engine {
         let rule = subject.kind().rule();
         let names = rules.iter().map(|rule| &**rule).collect::<Vec<_>>().join(", ");
         let mut tags: Vec<String> = Vec::new();
-        for info in self.rules.rules().iter().filter(|info| rules.iter().any(|rule| **rule == *info.id)) {
+        for info in self
+            .rules
+            .rules()
+            .iter()
+            .filter(|info| rules.iter().any(|rule| **rule == *info.id))
+        {
             for tag in &info.tags {
                 if !tags.contains(tag) {
                     tags.push(tag.clone());
@@ -176,10 +215,13 @@ impl Engine {
 /// Who a match is held against, the narrowest first.
 fn subjects(points: &Points) -> Vec<Subject> {
     let container = points.container.clone().map(Subject::Container);
-    [Some(Subject::Lineage(points.lineage)), container, Some(Subject::Host)].into_iter().flatten().collect()
+    [Some(Subject::Lineage(points.lineage)), container, Some(Subject::Host)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
-fn describe(rules: &RuleSet, table: &crate::process::Table, event: &Event, finding: &Finding, id: &str) -> Alert {
+fn describe(rules: &RuleSet, table: &Table, event: &Event, finding: &Finding, id: &str) -> Alert {
     let info = &rules.rules()[finding.rule.index()];
     Alert {
         time: event.header.time,
@@ -191,7 +233,7 @@ fn describe(rules: &RuleSet, table: &crate::process::Table, event: &Event, findi
         event: finding.event,
         result: finding.result,
         errno: view::errno(event),
-        message: rules.message(finding, event, table),
+        message: redact::text(&rules.message(finding, event, table)).into_owned(),
         tags: info.tags.clone(),
         count: 1,
         objects: None,

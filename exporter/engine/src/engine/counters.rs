@@ -49,7 +49,10 @@ impl EventCounts {
 
     /// Every kind with its count, those at 0 included.
     pub fn iter(&self) -> impl Iterator<Item = (Sensor, &'static str, u64)> {
-        KINDS.into_iter().zip(self.0).map(|((sensor, kind), count)| (sensor, kind, count))
+        KINDS
+            .into_iter()
+            .zip(self.0)
+            .map(|((sensor, kind), count)| (sensor, kind, count))
     }
 
     /// All kinds together.
@@ -106,7 +109,10 @@ impl Counters {
     pub(super) fn load(&mut self, rules: &RuleSet) {
         let mut before = std::mem::take(&mut self.rules);
         for info in rules.rules() {
-            let known = before.iter().position(|counts| *counts.id == *info.id).map(|at| before.swap_remove(at));
+            let known = before
+                .iter()
+                .position(|counts| *counts.id == *info.id)
+                .map(|at| before.swap_remove(at));
             let counts = known.unwrap_or_else(|| RuleCounts {
                 id: Arc::from(info.id.as_str()),
                 ruleset: Arc::from(info.ruleset.as_str()),
@@ -122,7 +128,10 @@ impl Counters {
                     }
                 }
             }
-            self.rules.push(RuleCounts { ruleset: Arc::from(info.ruleset.as_str()), ..counts });
+            self.rules.push(RuleCounts {
+                ruleset: Arc::from(info.ruleset.as_str()),
+                ..counts
+            });
         }
     }
 

@@ -31,7 +31,10 @@ impl Order {
 
     /// An ended process without children whose end is not after `time`.
     pub(super) fn expired(&self, time: u64) -> Option<ProcessKey> {
-        self.0.first().filter(|rank| !rank.living && !rank.parent && rank.time <= time).map(Rank::process)
+        self.0
+            .first()
+            .filter(|rank| !rank.living && !rank.parent && rank.time <= time)
+            .map(Rank::process)
     }
 
     /// The first to go that is not `spared`.
@@ -42,7 +45,10 @@ impl Order {
 
 impl Rank {
     fn process(&self) -> ProcessKey {
-        ProcessKey { pid: self.key.1, start: self.key.0 }
+        ProcessKey {
+            pid: self.key.1,
+            start: self.key.0,
+        }
     }
 }
 
