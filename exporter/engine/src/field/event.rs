@@ -6,11 +6,6 @@ use crate::{
     names,
 };
 
-const REFUSABLE: Kinds = Kinds::EXEC_FAILURE
-    .or(Kinds::CREDENTIALS)
-    .or(Kinds::FILE)
-    .or(Kinds::EXEC);
-
 pub(super) const FIELDS: &[Field] = &[
     Field::new(
         "evt.kind",
@@ -29,14 +24,14 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new(
         "evt.res",
         Type::Text,
-        REFUSABLE,
+        Kinds::ALL,
         Read::Event(res),
         "SUCCESS, or the name of the errno: EACCES, ...",
     ),
     Field::new(
         "evt.rawres",
         Type::Number,
-        REFUSABLE,
+        Kinds::ALL,
         Read::Event(rawres),
         "0, or the errno as a negative number",
     ),
@@ -202,10 +197,12 @@ fn open_flags(context: &Context<'_>) -> Option<u32> {
 }
 
 fn is_open_read<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
+    context.file()?;
     Some(open_flags(context).is_some_and(|flags| flags & 0o3 != 1).into())
 }
 
 fn is_open_write<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
+    context.file()?;
     Some(open_flags(context).is_some_and(|flags| flags & 0o3 != 0).into())
 }
 

@@ -7,6 +7,7 @@ use crate::{
     field::{Context, FieldRef, Kinds, Scalar, Type},
     names,
     predicate::{PredicateError, resolve},
+    redact,
 };
 
 /// Most bytes of one value in a message.
@@ -56,7 +57,8 @@ impl Template {
                 Part::Field(field) => out.push_str(&shown(*field, context)),
             }
         }
-        out
+        // A command line in a message is as telling as one in the alert.
+        redact::text(&out).into_owned()
     }
 }
 
@@ -137,7 +139,7 @@ pub(super) fn default(finding: &Finding, context: &Context<'_>) -> String {
             let how = if change.by_call { "" } else { " without a system call" };
             format!("{} became root from {}{how}", actor(context), user(change.before.euid))
         }
-        Body::Exit(exit) => format!("{object} {} ended {}", ended_as(context), reason(exit.reason)),
+        Body::Exit(exit) => format!("{object}{} ended {}", ended_as(context), reason(exit.reason)),
         Body::Fork(_) | Body::Snapshot(_) => format!("{} by {}", finding.event, actor_user(context)),
     }
 }
@@ -160,7 +162,7 @@ fn of_file(file: &FileEvent, object: &str, context: &Context<'_>) -> String {
         _ => String::new(),
     };
     match file.errno {
-        0 => format!("{object} {done}{other} by {}", actor_user(context)),
+        0 => format!("{object} was {done}{other} by {}", actor_user(context)),
         number => format!(
             "{object} could not be {done}{other} by {}: {}",
             actor_user(context),
