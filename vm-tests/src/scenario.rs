@@ -18,8 +18,8 @@ use crate::{
 
 /// An alert has to be there this soon after its cause.
 pub const PROMPT: Duration = Duration::from_secs(1);
-/// Bound of a single act.
-const ACT: Duration = Duration::from_secs(120);
+/// Bound of a single act; five thousand processes take a while in a guest.
+const ACT: Duration = Duration::from_secs(300);
 
 /// The agent that a scenario needs; scenarios of one group share it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
