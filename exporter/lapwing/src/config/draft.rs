@@ -85,7 +85,7 @@ impl Draft {
         let names = FileOp::ALL.map(|op| (op.name(), op));
         self.recursive = section.boolean("recursive");
         self.access = section.choices("access", &names);
-        if self.access.as_ref().is_some_and(Vec::is_empty) && section.has("access") {
+        if self.access.as_ref().is_some_and(Vec::is_empty) {
             section.problem("access", "access is empty: the watch would never match", "write access = [\"write\"], or enabled = false");
         }
         self.exclude = excludes(section, "exclude");
@@ -105,7 +105,7 @@ impl Draft {
             let place = section.place_of("path");
             if path.contains('*') {
                 let message = format!("{}: path has a *, which stands for itself here", section.what);
-                section.report.warning(&place, message, "watch the directory, and narrow with when = 'file.name glob ...'");
+                section.report.warning(&place, message, "watch the directory, and narrow with when = 'fd.filename glob ...'");
             }
             normal_path(section, &place, "path", &path)
         });

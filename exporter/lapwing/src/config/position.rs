@@ -32,7 +32,7 @@ impl Lines {
         let offset = offset.min(text.len());
         let line = self.0.partition_point(|start| *start <= offset);
         let start = self.0[line - 1];
-        let column = text.char_indices().skip_while(|(at, _)| *at < start).take_while(|(at, _)| *at < offset).count();
+        let column = text[start..].char_indices().take_while(|(at, _)| start + at < offset).count();
         (line, column + 1)
     }
 }

@@ -153,7 +153,7 @@ impl Key {
                 let (low, high) = (value::duration_text(least), value::duration_text(most));
                 match (least..=most).contains(&found) {
                     true => ok(),
-                    false => Err(refuse(&format!("must be from {low} to {high}"), "choose one between")),
+                    false => Err(refuse(&format!("must be from {low} to {high}"), "write a value in that range")),
                 }
             }
             Kind::Ring(least, most) => {
@@ -204,7 +204,7 @@ impl Key {
         let found = number.and_then(|number| u32::try_from(number).ok()).filter(|n| (least..=most).contains(n));
         found.map(Value::from).ok_or_else(|| {
             let message = format!("{} must be a whole number from {least} to {most}, not {written}", self.name);
-            (message, String::from("choose one between"))
+            (message, String::from("write a value in that range"))
         })
     }
 }

@@ -116,7 +116,9 @@ impl<'t, 'r, 's> Section<'t, 'r, 's> {
     /// A list, each entry one of some names.
     pub fn choices<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<Vec<T>> {
         let list = self.list(key, &format!("[{:?}]", choices[0].0))?;
-        Some(list.iter().filter_map(|(text, place)| self.choose(place, key, text, choices)).collect())
+        // All are checked before the first bad one ends it.
+        let chosen: Vec<Option<T>> = list.iter().map(|(text, place)| self.choose(place, key, text, choices)).collect();
+        chosen.into_iter().collect()
     }
 
     fn choose<T: Copy>(&mut self, place: &Place, key: &str, text: &str, choices: &[(&str, T)]) -> Option<T> {
