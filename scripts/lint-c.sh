@@ -9,7 +9,7 @@ if [[ -z $libbpf ]]; then echo "lint: no libbpf headers below target: build firs
 count=0
 while read -r file; do
     for arch in x86 arm64; do
-        "$clang" -g -O2 -target bpf -D__TARGET_ARCH_$arch -Wall -Werror -I"$libbpf" -Ibpf/c -Ibpf/c/common \
+        "$clang" -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$arch -Wall -Wextra -Werror -Wno-unused-parameter -I"$libbpf" -Ibpf/c -Ibpf/c/common \
             -c "$file" -o /dev/null
     done
     count=$((count + 1))
