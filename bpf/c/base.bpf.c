@@ -16,6 +16,7 @@ struct lw_types {
 	enum lw_op op;
 	enum lw_process_flag process_flag;
 	enum lw_file_flag file_flag;
+	enum lw_want want;
 	struct lw_fork fork;
 	struct lw_exec exec;
 	struct lw_snapshot snapshot;

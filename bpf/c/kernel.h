@@ -54,6 +54,7 @@ struct ns_common {
 	unsigned int inum;
 };
 struct user_namespace {
+	int level;
 	struct ns_common ns;
 };
 struct pid_namespace {
@@ -128,7 +129,7 @@ struct linux_binprm {
 /* arm64 keeps the first argument, which the result overwrites, in orig_x0; both kinds are declared where they are used. */
 struct thread_info {
 	unsigned long flags;
-	__u32 status;
+	__u32 status; /* x86 */
 };
 
 struct task_struct {

@@ -210,10 +210,17 @@ _Static_assert(sizeof(struct lw_credentials) == 144, "lw_credentials");
 _Static_assert(sizeof(struct lw_exit) == 64, "lw_exit");
 _Static_assert(sizeof(struct lw_file) == 104, "lw_file");
 
+/* What the rules need of the process hooks beyond the process table. */
+enum lw_want {
+	LW_WANT_CREDENTIALS = 1 << 0,
+};
+
 /* What userspace tells the hooks; one entry. */
 struct lw_config {
 	__u32 generation;
 	__u32 self_pid; /* the agent: excluded, and counted as LW_SELF */
+	__u32 flags; /* lw_want */
+	__u32 reserved;
 };
 
 #endif

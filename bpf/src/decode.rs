@@ -10,6 +10,8 @@ use crate::wire::{self, lw_abi, lw_flavour, lw_header, lw_kind};
 pub use crate::watch::{WatchName, WatchNames};
 use tail::Tail;
 
+pub(crate) use process::arguments;
+
 /// Why a record is not an event. Each is counted as lost in stage `decode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {

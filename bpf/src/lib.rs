@@ -1,8 +1,36 @@
 //! Lapwing's probes: all the BPF C, all the unsafe code, and nothing else.
 //!
-//! The hooks (`c/*.bpf.c`) write records into rings; [`decode`] turns a record into an [`lapwing_engine::event::Event`].
+//! The hooks (`c/*.bpf.c`) write records into rings. [`Sensors`] loads and attaches what an [`Interest`] needs, [`Reader`] turns the
+//! records into [`Event`]s.
+//!
+//! [`Interest`]: lapwing_engine::interest::Interest
+//! [`Event`]: lapwing_engine::event::Event
 
+mod base;
+mod check;
+mod cost;
 pub mod decode;
+mod faults;
+mod file;
+mod hooks;
+mod libbpf_log;
+mod loader;
 mod object;
-mod wire;
+mod options;
+mod process;
+mod reader;
+mod ring;
+mod seed;
+mod selftest;
+mod sensors;
+mod unavailable;
 mod watch;
+mod wire;
+
+pub use cost::{Loss, ProgramCost};
+pub use hooks::{HookState, State};
+pub use options::Options;
+pub use reader::Reader;
+pub use seed::SeedError;
+pub use sensors::Sensors;
+pub use unavailable::{ApplyError, Unavailable};

@@ -37,4 +37,18 @@ struct {
 	__type(value, struct lw_config);
 } lw_settings SEC(".maps");
 
+/* Credentials as last seen, by thread: see creds.h. */
+struct lw_memory {
+	struct lw_creds creds;
+	__u32 may_setuid; /* CAP_SETUID in the initial user namespace */
+	__u32 reserved;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__type(key, __u32); /* thread id */
+	__type(value, struct lw_memory);
+} lw_remembered SEC(".maps");
+
 #endif

@@ -11,6 +11,7 @@
 #include "common/walk.h"
 
 #define LW_SLOTS 2
+#define LW_NAME_MAX 256
 #define LW_FIELD_MAX 4096
 #define LW_TAIL_END 16384 /* no field begins past it */
 #define LW_RECORD_MAX (LW_TAIL_END + 4 + LW_FIELD_MAX + 4)
@@ -19,6 +20,7 @@ struct lw_scratch {
 	__u32 busy;
 	__u32 len; /* of the record so far */
 	struct lw_path walk;
+	char name[LW_NAME_MAX]; /* of one step of a cgroup's path */
 	__u8 record[LW_RECORD_MAX + 8];
 };
 

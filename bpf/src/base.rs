@@ -1,0 +1,100 @@
+//! The base object: the maps that all programs share. It is loaded first, and the others get its maps by name.
+
+use std::os::fd::AsFd;
+
+use lapwing_engine::event::Sensor;
+use libbpf_rs::{
+    Map, MapCore, MapFlags, MapHandle, MapType, Object, ObjectBuilder, OpenObject, libbpf_sys::bpf_map_create_opts, num_possible_cpus,
+};
+
+use crate::{
+    object::SOURCES,
+    options::Options,
+    wire::{bytes_of, lw_config, lw_sensor, lw_stage},
+};
+
+/// The loaded base object and its rings.
+pub(crate) struct Base {
+    object: Object,
+    /// The rings, with the sensor that each belongs to.
+    pub rings: Vec<(Sensor, MapHandle)>,
+}
+
+impl Base {
+    /// Creates the shared maps.
+    pub fn load(options: &Options) -> libbpf_rs::Result<Base> {
+        let cpus = u32::try_from(num_possible_cpus()?).unwrap_or(1);
+        let mut open = ObjectBuilder::default().open_memory(SOURCES[0].elf)?;
+        for mut map in open.maps_mut() {
+            if map.map_type() == MapType::ArrayOfMaps && map.name().to_string_lossy().starts_with("lw_ring_") {
+                map.set_max_entries(cpus)?;
+            }
+        }
+        let object = open.load()?;
+        let mut rings = Vec::new();
+        for (sensor, name, size) in
+            [(Sensor::Process, "lw_ring_process", options.lifecycle_ring), (Sensor::File, "lw_ring_file", options.file_ring)]
+        {
+            let ring = create_ring(name, size)?;
+            if let Some(outer) = map(&object, name) {
+                for cpu in 0..cpus {
+                    outer.update(&cpu.to_ne_bytes(), &fd_bytes(&ring), MapFlags::ANY)?;
+                }
+            }
+            rings.push((sensor, ring));
+        }
+        Ok(Base { object, rings })
+    }
+
+    /// Gives an object that is not loaded yet every map that it shares with the base.
+    pub fn share(&self, open: &mut OpenObject) -> libbpf_rs::Result<()> {
+        for mut theirs in open.maps_mut() {
+            if theirs.map_type() == MapType::Unknown || theirs.name().to_string_lossy().contains('.') {
+                continue;
+            }
+            if let Some(ours) = self.object.maps().find(|m| m.name() == theirs.name()) {
+                theirs.reuse_fd(ours.as_fd())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A shared map.
+    pub fn map(&self, name: &str) -> Option<Map<'_>> {
+        map(&self.object, name)
+    }
+
+    /// Tells the hooks what userspace wants of them.
+    pub fn configure(&self, config: &lw_config) -> libbpf_rs::Result<()> {
+        match self.map("lw_settings") {
+            Some(settings) => settings.update(&0u32.to_ne_bytes(), bytes_of(config), MapFlags::ANY),
+            None => Ok(()),
+        }
+    }
+
+    /// A counter, summed over the CPUs.
+    pub fn count(&self, sensor: lw_sensor, stage: lw_stage) -> u64 {
+        let slot = (sensor.0 * lw_stage::LW_STAGES.0 + stage.0).to_ne_bytes();
+        let per_cpu = self.map("lw_counts").and_then(|counts| counts.lookup_percpu(&slot, MapFlags::ANY).ok().flatten());
+        per_cpu.unwrap_or_default().iter().filter_map(|v| Some(u64::from_ne_bytes(v.get(..8)?.try_into().ok()?))).sum()
+    }
+
+    /// All shared maps.
+    pub fn maps(&self) -> impl Iterator<Item = Map<'_>> {
+        self.object.maps()
+    }
+}
+
+fn map<'a>(object: &'a Object, name: &str) -> Option<Map<'a>> {
+    object.maps().find(|m| m.name() == name)
+}
+
+fn create_ring(name: &str, size: u32) -> libbpf_rs::Result<MapHandle> {
+    let options = bpf_map_create_opts { sz: size_of::<bpf_map_create_opts>() as u64, ..Default::default() };
+    MapHandle::create(MapType::RingBuf, Some(name), 0, 0, size, &options)
+}
+
+fn fd_bytes(map: &MapHandle) -> [u8; 4] {
+    use std::os::fd::AsRawFd;
+    map.as_fd().as_raw_fd().to_ne_bytes()
+}

@@ -1,0 +1,67 @@
+//! Which hooks there are, in which flavours, and what is not seen without them.
+
+use lapwing_engine::{
+    event::{Flavour, Sensor},
+    interest::Interest,
+};
+
+/// All hooks of all sensors.
+pub(crate) fn catalogue() -> impl Iterator<Item = &'static Hook> {
+    crate::process::HOOKS.iter().chain(crate::file::HOOKS)
+}
+
+/// One thing to be told, and the ways to be told it.
+pub(crate) struct Hook {
+    pub sensor: Sensor,
+    pub name: &'static str,
+    /// Whether the rules need it.
+    pub needed: fn(&Interest) -> bool,
+    /// The best first.
+    pub variants: &'static [Variant],
+    /// What nobody tells when no variant works.
+    pub unseen: &'static str,
+}
+
+/// One way: programs of one object that work together.
+pub(crate) struct Variant {
+    pub flavour: Flavour,
+    /// `c/NAME.bpf.c`.
+    pub object: &'static str,
+    /// All of them must attach and run in the self-test.
+    pub programs: &'static [&'static str],
+    /// Attached where the kernel has what they hook (32-bit calls for one); not run by the self-test.
+    pub optional: &'static [&'static str],
+    /// What this way does not tell; empty when it tells all.
+    pub unseen: &'static str,
+}
+
+/// What became of one variant of a hook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookState {
+    /// Whose hook.
+    pub sensor: Sensor,
+    /// Its name: `exec-failure`, `file-open`, ...
+    pub hook: &'static str,
+    /// Which variant.
+    pub flavour: Flavour,
+    /// Attached or why not.
+    pub state: State,
+    /// What is therefore not seen; empty when nothing is missing.
+    pub unseen: &'static str,
+}
+
+/// State of one variant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Attached, and seen to work where the self-test can make it work.
+    Attached,
+    /// No enabled rule needs the hook.
+    NotNeeded,
+    /// A better variant is attached.
+    NotChosen,
+    /// The kernel, its table of known faults or the self-test refused it.
+    Refused {
+        /// Why, for people.
+        why: String,
+    },
+}

@@ -1,0 +1,37 @@
+//! What libbpf says while it loads: kept, so that a refusal can be explained, and traced at debug level.
+
+use std::sync::Mutex;
+
+use libbpf_rs::PrintLevel;
+
+static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// A verifier log can be huge; its end has the reason.
+const KEPT: usize = 60;
+
+/// Takes over libbpf's messages, which go to stderr otherwise.
+pub(crate) fn capture() {
+    libbpf_rs::set_print(Some((PrintLevel::Info, |_, text| {
+        let mut lines = LINES.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            tracing::debug!(target: "libbpf", "{line}");
+            lines.push(line.trim().to_owned());
+        }
+        let excess = lines.len().saturating_sub(KEPT);
+        lines.drain(..excess);
+    })));
+}
+
+pub(crate) fn clear() {
+    LINES.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();
+}
+
+/// The error with the verifier's last words, where there are any.
+pub(crate) fn explain(error: &libbpf_rs::Error) -> String {
+    let lines = LINES.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let end = lines.iter().rposition(|line| line.starts_with("processed ") || line.contains("END PROG LOAD LOG"));
+    let reason = end.and_then(|end| lines[..end].iter().rfind(|line| !line.starts_with("processed ") && !line.starts_with("--")));
+    match reason {
+        Some(reason) if !reason.starts_with("libbpf: prog") => format!("{error}: {reason}"),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,23 @@
+//! How to open the sensors.
+
+use lapwing_engine::event::Flavour;
+
+/// What the caller chooses; the default is right for production.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Only this flavour, where a hook has both; for tests.
+    pub flavour: Option<Flavour>,
+    /// Let the kernel count runs and time of each program (45 to 60 ns a run).
+    pub stats: bool,
+    /// Bytes of the ring for process records: a power of two, a multiple of the page size.
+    pub lifecycle_ring: u32,
+    /// Bytes of the ring for file records.
+    pub file_ring: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        // 16 MiB ride out scheduling gaps that make 1 MiB drop (facts.md); processes are rarer than files.
+        Options { flavour: None, stats: false, lifecycle_ring: 8 << 20, file_ring: 16 << 20 }
+    }
+}

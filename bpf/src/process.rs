@@ -1,0 +1,85 @@
+//! The hooks of the process sensor.
+
+use lapwing_engine::event::{Flavour, Sensor};
+
+use crate::hooks::{Hook, Variant};
+
+/// The program on a system call's function, whose name depends on the architecture.
+macro_rules! function {
+    ($call:literal) => {
+        if cfg!(target_arch = "x86_64") { concat!("lw_on___x64_sys_", $call) } else { concat!("lw_on___arm64_sys_", $call) }
+    };
+}
+
+/// The same for the call of 32-bit programs.
+macro_rules! function_compat {
+    ($call:literal) => {
+        if cfg!(target_arch = "x86_64") { concat!("lw_on___ia32_compat_sys_", $call) } else { concat!("lw_on___arm64_compat_sys_", $call) }
+    };
+}
+
+/// In the order in which `lapwing probes` shows them.
+pub(crate) const HOOKS: &[Hook] = &[
+    Hook {
+        sensor: Sensor::Process,
+        name: "process-lifecycle",
+        needed: |_| true, // the process table lives on it, whatever the rules
+        variants: &[Variant {
+            flavour: Flavour::Function,
+            object: "process_lifecycle",
+            programs: &["lw_on_fork", "lw_on_exec", "lw_on_exit"],
+            optional: &[],
+            unseen: "",
+        }],
+        unseen: "fork, exec and exit of processes",
+    },
+    Hook {
+        sensor: Sensor::Process,
+        name: "exec-failure",
+        needed: |interest| interest.process && interest.exec_failures,
+        variants: &[
+            Variant {
+                flavour: Flavour::Function,
+                object: "process_function",
+                programs: &[function!("execve")],
+                optional: &[function!("execveat"), function_compat!("execve"), function_compat!("execveat")],
+                unseen: "",
+            },
+            Variant {
+                flavour: Flavour::Syscall,
+                object: "process_syscall",
+                programs: &["lw_on_execve"],
+                optional: &["lw_on_execveat"],
+                unseen: "refused execs of 32-bit calls (int 0x80)",
+            },
+        ],
+        unseen: "execs that the kernel refuses",
+    },
+    Hook {
+        sensor: Sensor::Process,
+        name: "credentials",
+        needed: |interest| interest.process && interest.credentials,
+        variants: &[
+            Variant {
+                flavour: Flavour::Function,
+                object: "process_function",
+                programs: &["lw_on_commit_creds", function!("setuid"), function!("setresuid")],
+                optional: &[
+                    function!("setreuid"),
+                    "lw_on___ia32_sys_setuid",
+                    "lw_on___ia32_sys_setreuid",
+                    "lw_on___ia32_sys_setresuid",
+                ],
+                unseen: "",
+            },
+            Variant {
+                flavour: Flavour::Syscall,
+                object: "process_syscall",
+                programs: &["lw_on_setuid", "lw_on_setresuid"],
+                optional: &["lw_on_setreuid", "lw_on_capset"],
+                unseen: "set*id by 32-bit calls (int 0x80) and changes without a call, until the next fork, exec or exit of the thread; refused 32-bit calls",
+            },
+        ],
+        unseen: "changes of credentials, but for those that an exec, fork or exit shows",
+    },
+];

@@ -1,0 +1,77 @@
+//! The ring reader: from the rings to events.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use lapwing_engine::event::{Event, Sensor};
+
+use crate::{
+    decode::{WatchNames, decode},
+    ring::Ring,
+};
+
+/// What reader and sensors share.
+#[derive(Default)]
+pub(crate) struct Common {
+    /// Records that could not be decoded, by sensor.
+    pub undecoded: [AtomicU64; 3],
+    /// Ids of the watches by number.
+    pub watches: Arc<RwLock<WatchNames>>,
+}
+
+/// Reads all rings. Belongs to one thread, which drains it every few milliseconds: no record wakes it.
+pub struct Reader {
+    rings: Vec<(Sensor, Ring)>,
+    common: Arc<Common>,
+    /// Events of others that came during the self-test.
+    early: VecDeque<Event>,
+}
+
+impl Reader {
+    pub(crate) fn new(rings: Vec<(Sensor, Ring)>, common: Arc<Common>) -> Reader {
+        Reader { rings, common, early: VecDeque::new() }
+    }
+
+    /// Gives at most `budget` events to `sink` and returns how many. Fewer than `budget` means that the rings are empty.
+    pub fn drain(&mut self, budget: usize, sink: &mut dyn FnMut(Event)) -> usize {
+        let mut seen = 0;
+        while seen < budget
+            && let Some(event) = self.early.pop_front()
+        {
+            sink(event);
+            seen += 1;
+        }
+        seen + self.read(budget - seen, sink)
+    }
+
+    /// The same, from the rings alone.
+    fn read(&mut self, budget: usize, sink: &mut dyn FnMut(Event)) -> usize {
+        let Reader { rings, common, .. } = self;
+        let watches = common.watches.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut seen = 0;
+        for (sensor, ring) in rings {
+            seen += ring.drain(budget - seen, |record| match decode(record, &watches) {
+                Ok(event) => sink(event),
+                Err(error) => {
+                    common.undecoded[*sensor as usize].fetch_add(1, Ordering::Relaxed);
+                    tracing::debug!(sensor = sensor.name(), %error, "a record could not be decoded");
+                }
+            });
+        }
+        seen
+    }
+
+    /// Reads everything; what `mine` wants is returned, the rest is kept for [`Reader::drain`].
+    pub(crate) fn sift(&mut self, mut mine: impl FnMut(&Event) -> bool) -> Vec<Event> {
+        let mut all = Vec::new();
+        self.read(usize::MAX, &mut |event| all.push(event));
+        let (mine, others) = all.into_iter().partition(|event| mine(event));
+        self.early.extend::<Vec<Event>>(others);
+        mine
+    }
+}

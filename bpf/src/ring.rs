@@ -1,0 +1,104 @@
+//! Reading a BPF ring buffer (kernel/bpf/ringbuf.c) through its mapping: one page with the reader's position, one with the
+//! writer's, then the data, mapped twice in a row so that no record is ever torn.
+
+use std::{
+    io,
+    os::fd::AsFd,
+    ptr::NonNull,
+    sync::atomic::{AtomicU32, AtomicUsize, Ordering},
+};
+
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+const BUSY: u32 = 1 << 31;
+const DISCARDED: u32 = 1 << 30;
+const RECORD_HEADER: usize = 8;
+
+/// The reader's end of one ring. There must be only one.
+pub(crate) struct Ring {
+    consumer: Mapping,
+    producer: Mapping,
+    /// Bytes of data, a power of two.
+    size: usize,
+    page: usize,
+}
+
+struct Mapping {
+    at: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: the mapping is shared memory that only this value unmaps; it does not depend on the thread.
+unsafe impl Send for Mapping {}
+
+impl Mapping {
+    fn new(fd: impl AsFd, offset: usize, len: usize, protection: ProtFlags) -> io::Result<Mapping> {
+        // SAFETY: a new mapping at an address that the kernel chooses touches no other memory.
+        let at = unsafe { mmap(std::ptr::null_mut(), len, protection, MapFlags::SHARED, fd, offset as u64)? };
+        NonNull::new(at.cast()).map(|at| Mapping { at, len }).ok_or_else(|| io::Error::other("mmap gave a null pointer"))
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: `at` and `len` are what mmap gave, and nothing borrows from a dropped ring.
+        let _ = unsafe { munmap(self.at.as_ptr().cast(), self.len) };
+    }
+}
+
+impl Ring {
+    /// Maps the ring `fd` of `size` bytes.
+    pub fn map(fd: impl AsFd, size: u32) -> io::Result<Ring> {
+        let (size, page) = (size as usize, rustix::param::page_size());
+        let consumer = Mapping::new(&fd, 0, page, ProtFlags::READ | ProtFlags::WRITE)?;
+        let producer = Mapping::new(&fd, page, page + 2 * size, ProtFlags::READ)?;
+        Ok(Ring { consumer, producer, size, page })
+    }
+
+    /// Hands at most `budget` records to `sink`, oldest first; returns how many.
+    pub fn drain(&mut self, budget: usize, mut sink: impl FnMut(&[u8])) -> usize {
+        let mut seen = 0;
+        let mut at = self.consumed().load(Ordering::Relaxed);
+        let produced = self.produced().load(Ordering::Acquire);
+        while seen < budget && at < produced {
+            let Some((record, next)) = self.record(at) else { break };
+            if let Some(bytes) = record {
+                sink(bytes);
+                seen += 1;
+            }
+            at = next;
+            self.consumed().store(at, Ordering::Release);
+        }
+        seen
+    }
+
+    /// The record at position `at` (None in it: discarded) and the position of the next; None while it is being written.
+    fn record(&self, at: usize) -> Option<(Option<&[u8]>, usize)> {
+        let offset = self.page + (at & (self.size - 1));
+        // SAFETY: `offset` is below page + size, records are 8-byte aligned, and the mapping is page + 2 * size long; the kernel writes
+        // the length while we read it, hence the atomic.
+        let length = unsafe { self.producer.at.add(offset).cast::<AtomicU32>().as_ref() }.load(Ordering::Acquire);
+        if length & BUSY != 0 {
+            return None;
+        }
+        let len = (length & !(BUSY | DISCARDED)) as usize;
+        let next = at + (len + RECORD_HEADER).next_multiple_of(8);
+        if length & DISCARDED != 0 || len + RECORD_HEADER > self.size {
+            return Some((None, next));
+        }
+        // SAFETY: len + header fits into `size`, and the data is mapped twice, so the bytes are inside the mapping; the kernel does not
+        // write to them again before the position is moved past them, which needs `&mut self`.
+        let bytes = unsafe { std::slice::from_raw_parts(self.producer.at.add(offset + RECORD_HEADER).as_ptr(), len) };
+        Some((Some(bytes), next))
+    }
+
+    fn consumed(&self) -> &AtomicUsize {
+        // SAFETY: the first eight bytes of the reader's page are its position, aligned, and mapped as long as `self` lives.
+        unsafe { self.consumer.at.cast().as_ref() }
+    }
+
+    fn produced(&self) -> &AtomicUsize {
+        // SAFETY: the same for the writer's page.
+        unsafe { self.producer.at.cast().as_ref() }
+    }
+}
