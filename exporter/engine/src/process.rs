@@ -82,7 +82,8 @@ pub struct TableCounters {
 #[derive(Debug)]
 pub struct Table {
     limits: Limits,
-    entries: HashMap<ProcessKey, Process>,
+    /// Boxed, so that the free half of the hash table costs little.
+    entries: HashMap<ProcessKey, Box<Process>>,
     /// The newest start time of each pid in `entries`.
     starts: HashMap<u32, u64>,
     order: Order,
@@ -114,7 +115,7 @@ impl Table {
 
     /// The process, living or lately ended. None when nothing but its key is known.
     pub fn get(&self, key: &ProcessKey) -> Option<&Process> {
-        self.entries.get(key).filter(|process| process.known)
+        self.entries.get(key).map(Box::as_ref).filter(|process| process.known)
     }
 
     /// The processes that made it, nearest first: at most [`MAX_ANCESTORS`], and never in a loop.
@@ -185,7 +186,7 @@ impl Table {
             self.counters.unknown += 1;
             self.insert(time, key, ProcessSnapshot::default(), false);
         }
-        self.entries.get_mut(&key).filter(|process| process.known)
+        self.entries.get_mut(&key).map(Box::as_mut).filter(|process| process.known)
     }
 
     fn fork(&mut self, time: BootTime, parent: ProcessKey, fork: &Fork) {
@@ -270,7 +271,7 @@ impl Table {
             _ => {}
         }
         let parent = snapshot.parent;
-        let mut process = Process {
+        let mut process = Box::new(Process {
             key,
             snapshot,
             exit: None,
@@ -279,7 +280,7 @@ impl Table {
             ended: None,
             children: 0,
             root: key,
-        };
+        });
         if let Some(old) = self.entries.get(&key) {
             process.children = old.children;
             self.order.remove(old);
@@ -356,13 +357,20 @@ impl Table {
         let Some(process) = self.entries.get_mut(parent) else {
             return;
         };
-        self.order.remove(process);
-        process.children = if born {
+        let children = if born {
             process.children + 1
         } else {
             process.children.saturating_sub(1)
         };
-        self.order.add(process);
+        // Only the first and the last child change the parent's rank.
+        let ranked = (children > 0) != (process.children > 0);
+        if ranked {
+            self.order.remove(process);
+        }
+        process.children = children;
+        if ranked {
+            self.order.add(process);
+        }
     }
 }
 

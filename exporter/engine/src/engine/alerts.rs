@@ -45,8 +45,6 @@ impl Engine {
             .get(finding.rule.index())
             .map_or(AlertMode::Each, |info| info.alert);
 
-        // Its own alert is placed before the score alerts, but shows the score as it is after the match.
-        let at = out.len();
         let (own, alert) = match mode {
             AlertMode::Score => (false, None),
             AlertMode::Each => {
@@ -54,7 +52,8 @@ impl Engine {
                 (own, Some(id))
             }
         };
-        let at = at.max(out.len());
+        // Its own alert goes before the score alerts, but shows the score as it is after the match.
+        let at = out.len();
         let points = Points {
             time: event.header.time,
             rule,
