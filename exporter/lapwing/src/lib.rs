@@ -10,5 +10,7 @@ pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod outputs;
+pub mod record;
 pub mod recording;
+pub mod replay;
 pub mod status;

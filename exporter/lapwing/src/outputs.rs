@@ -92,6 +92,11 @@ impl Outputs {
         Ok(Outputs { json, otlp, host: host.clone(), wall: Mutex::new(WallClock::now()) })
     }
 
+    /// The clock that alerts are dated by, for a recording to carry.
+    pub fn wall(&self) -> WallClock {
+        *self.wall.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Hands the alert to every output; never blocks. Where a queue is full the alert is refused and counted.
     pub fn send(&self, alert: Alert) {
         let wall = {

@@ -38,7 +38,7 @@ pub struct Meta {
     /// Version of the lapwing that wrote it.
     pub lapwing: String,
     /// Unix time of boot in nanoseconds: added to a boot time it gives wall-clock time.
-    pub wall_offset: u64,
+    pub wall_offset: i64,
     /// The host's name.
     pub hostname: String,
     /// The kernel's release (`uname -r`).
