@@ -11,7 +11,7 @@ mod rules;
 mod schema;
 mod section;
 mod source;
-mod suggest;
+pub(crate) mod suggest;
 pub mod value;
 
 use std::{
@@ -277,7 +277,7 @@ impl Default for Config {
                 fold_window: Duration::from_secs(60),
                 fold_after: 5,
             },
-            process: Process { enabled: true, max_processes: 32_768, keep_exited: Duration::from_secs(60) },
+            process: Process { enabled: true, max_processes: 65_536, keep_exited: Duration::from_secs(60) },
             file: Switch { enabled: true },
             network: Switch { enabled: false },
         }

@@ -2,6 +2,7 @@
 //!
 //! A library so that tests and fuzz targets reach every part; `main.rs` only starts it. One line for each part:
 
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod control;
@@ -13,4 +14,5 @@ pub mod outputs;
 pub mod record;
 pub mod recording;
 pub mod replay;
+pub mod rules_command;
 pub mod status;

@@ -1,0 +1,34 @@
+//! `lapwing check`: is the configuration valid, and what does it amount to.
+
+use std::fmt::Write;
+
+use crate::{
+    cli::ConfigArgs,
+    config::{self, Loaded, Problem},
+};
+
+/// Loads the configuration. Prints its warnings and, when nothing is wrong, a summary; the problems are the caller's to print.
+pub fn check(args: &ConfigArgs) -> Result<Loaded, Vec<Problem>> {
+    let loaded = config::load(args)?;
+    for warning in &loaded.warnings {
+        eprintln!("warning: {warning}");
+    }
+    println!("{}", summary(&loaded));
+    Ok(loaded)
+}
+
+/// A few lines on what is in force.
+pub fn summary(loaded: &Loaded) -> String {
+    let rules = loaded.rules.rules();
+    let enabled = rules.iter().filter(|rule| rule.enabled).count();
+    let mut text = String::from("The configuration is valid.\n");
+    for source in &loaded.sources {
+        let _ = writeln!(text, "  file   {}", source.display());
+    }
+    if loaded.sources.is_empty() {
+        let _ = writeln!(text, "  file   none: built-in defaults ({} does not exist)", config::DEFAULT_PATH);
+    }
+    let _ = writeln!(text, "  rules  {} ({enabled} enabled)", rules.len());
+    let _ = write!(text, "  hash   {}", loaded.hash);
+    text
+}

@@ -1,0 +1,91 @@
+//! Everything about one rule, overrides applied, in the form in which it is written.
+
+use std::io::{self, Write};
+
+use lapwing_engine::spec::{Common, FileWatch, Outcome, ProcessRule, ProcessRuleEvent, Severity};
+
+use super::list;
+use crate::config::Loaded;
+
+/// Writes the rule as TOML, with comments that say what follows from it.
+pub(super) fn write(loaded: &Loaded, id: &str, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(rule) = loaded.specs.process.iter().find(|rule| rule.common.id == id) {
+        return process(rule, loaded.config.process.enabled, out);
+    }
+    if let Some(watch) = loaded.specs.watches.iter().find(|watch| watch.common.id == id) {
+        return file(watch, loaded.config.file.enabled, out);
+    }
+    Ok(())
+}
+
+fn process(rule: &ProcessRule, sensor: bool, out: &mut dyn Write) -> io::Result<()> {
+    head("process.rule", &rule.common, sensor, out)?;
+    let (event, about) = match rule.event {
+        ProcessRuleEvent::BinExecution => ("bin-execution", "a program is started, or the kernel refuses to"),
+        ProcessRuleEvent::RootEscalation => ("root-escalation", "the effective user becomes root, or the kernel refuses that"),
+        ProcessRuleEvent::TerminationFailure => ("termination-failure", "a program ends by a fault's signal or with a code that is not 0"),
+    };
+    writeln!(out, "event = {event:?} # {about}")?;
+    for (key, severity) in [("success_severity", rule.success_severity), ("failure_severity", rule.failure_severity)] {
+        writeln!(out, "{key} = {:?}{}", list::severity(severity), severity.map_or_else(String::new, |s| points(&rule.common, s)))?;
+    }
+    strings("skip_paths", &rule.skip_paths, out)?;
+    strings("skip_commands", &rule.skip_commands, out)?;
+    tail(&rule.common, out)
+}
+
+fn file(watch: &FileWatch, sensor: bool, out: &mut dyn Write) -> io::Result<()> {
+    head("file.watch", &watch.common, sensor, out)?;
+    writeln!(out, "path = {}", quoted(&watch.path))?;
+    writeln!(out, "recursive = {}", watch.recursive)?;
+    let access: Vec<String> = watch.access.iter().map(|op| op.name().to_owned()).collect();
+    strings("access", &access, out)?;
+    let on = match watch.on {
+        Outcome::Success => "success",
+        Outcome::Failure => "failure",
+        Outcome::Any => "any",
+    };
+    writeln!(out, "on = {on:?}")?;
+    writeln!(out, "severity = {:?}{}", watch.severity.name(), points(&watch.common, watch.severity))?;
+    strings("exclude", &watch.exclude, out)?;
+    strings("skip_paths", &watch.skip_paths, out)?;
+    tail(&watch.common, out)
+}
+
+fn head(table: &str, common: &Common, sensor: bool, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "# from the ruleset {}", common.ruleset)?;
+    if !sensor {
+        writeln!(out, "# its sensor is switched off")?;
+    }
+    writeln!(out, "[[{table}]]\nid = {:?}\nenabled = {}", common.id, common.enabled)
+}
+
+fn points(common: &Common, severity: Severity) -> String {
+    format!(" # {} points for each match", common.points.unwrap_or(severity.points()))
+}
+
+fn tail(common: &Common, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "alert = {:?}", list::alert(common.alert))?;
+    if let Some(points) = common.points {
+        writeln!(out, "points = {points}")?;
+    }
+    for (key, text) in [("message", &common.message), ("when", &common.when), ("except", &common.except)] {
+        if let Some(text) = text {
+            writeln!(out, "{key} = {}", quoted(text))?;
+        }
+    }
+    strings("tags", &common.tags, out)
+}
+
+fn strings(key: &str, list: &[String], out: &mut dyn Write) -> io::Result<()> {
+    if list.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = list.iter().map(|text| quoted(text)).collect();
+    writeln!(out, "{key} = [{}]", list.join(", "))
+}
+
+/// As a TOML string.
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
