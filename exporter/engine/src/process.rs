@@ -186,7 +186,10 @@ impl Table {
             self.counters.unknown += 1;
             self.insert(time, key, ProcessSnapshot::default(), false);
         }
-        self.entries.get_mut(&key).map(Box::as_mut).filter(|process| process.known)
+        self.entries
+            .get_mut(&key)
+            .map(Box::as_mut)
+            .filter(|process| process.known)
     }
 
     fn fork(&mut self, time: BootTime, parent: ProcessKey, fork: &Fork) {
@@ -257,18 +260,10 @@ impl Table {
     }
 
     fn insert(&mut self, time: BootTime, key: ProcessKey, snapshot: ProcessSnapshot, known: bool) {
-        match self.starts.insert(key.pid, key.start) {
-            Some(other) if other > key.start => {
-                self.starts.insert(key.pid, other);
-            }
-            Some(other) if other < key.start => self.lost_exit(
-                ProcessKey {
-                    pid: key.pid,
-                    start: other,
-                },
-                time,
-            ),
-            _ => {}
+        let newest = self.starts.entry(key.pid).or_insert(key.start);
+        if *newest < key.start {
+            let start = std::mem::replace(newest, key.start);
+            self.lost_exit(ProcessKey { pid: key.pid, start }, time);
         }
         let parent = snapshot.parent;
         let mut process = Box::new(Process {

@@ -207,6 +207,39 @@ fn every_match_is_told_by_an_alert_or_counted_in_a_summary() {
 }
 
 #[test]
+fn open_windows_are_bounded_and_closing_early_loses_nothing() {
+    let specs = Specs {
+        watches: (0..120)
+            .map(|number| watch(&format!("w{number}"), &format!("/w{number}"), Severity::Info))
+            .collect(),
+        ..Specs::default()
+    };
+    let mut run = Run::new(specs);
+    let mut stream = Synthetic::new();
+    stream.snapshot(1, 0, "/sbin/init");
+    for pid in 100..200 {
+        stream.snapshot_with(pid, 1, "/bin/daemon", |process| process.session = pid);
+        for number in 0..120 {
+            let path = format!("/w{number}/x");
+            stream.file(pid, FileOp::Write, &path).file(pid, FileOp::Write, &path);
+        }
+    }
+    run.observe(&stream.take());
+    let folds = run
+        .engine
+        .tables()
+        .into_iter()
+        .find(|table| table.name == "folds")
+        .expect("folds");
+    assert_eq!(
+        (folds.entries, folds.evicted),
+        (folds.capacity, 12_000 - folds.capacity)
+    );
+    run.engine.finish(&mut run.alerts);
+    assert_eq!(run.alerts.iter().map(|alert| alert.count).sum::<u64>(), 24_000);
+}
+
+#[test]
 fn a_window_of_zero_folds_nothing() {
     let score = ScoreSettings {
         fold_window: 0,
