@@ -32,8 +32,14 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Starts `lapwing run --profile PROFILE` with `config` and waits until it is ready. `{home}` in it is the run's directory.
+    /// Starts `lapwing run --profile PROFILE` and waits until it is ready. `config` follows the test's own `[agent]` table, so that it may
+    /// begin with keys of that; `{home}` in it is the run's directory.
     pub fn start(profile: &str, config: &str) -> Result<Agent> {
+        Agent::start_as(&["run"], profile, config)
+    }
+
+    /// The same for another command that detects: `record {home}/FILE`.
+    pub fn start_as(command: &[&str], profile: &str, config: &str) -> Result<Agent> {
         let address = http::free_port()?;
         let home = Path::new("/run").join(format!("lapwing-test-{}-{}", std::process::id(), address.port()));
         fs::create_dir_all(&home).context(home.display())?;
@@ -42,7 +48,12 @@ impl Agent {
         let child = Command::new(me()?)
             .args(["act", "bound-to-parent"])
             .arg(program()?)
-            .args(["run", "--profile", profile, "--config"])
+            .args(
+                command
+                    .iter()
+                    .map(|arg| arg.replace("{home}", &home.display().to_string())),
+            )
+            .args(["--profile", profile, "--config"])
             .arg(home.join("config.toml"))
             .stdin(Stdio::null())
             .stdout(log.try_clone().context("agent.log")?)
@@ -105,6 +116,11 @@ impl Agent {
 
     /// Ends it as an operator would; it must leave with 0.
     pub fn stop(mut self) -> Result<()> {
+        self.end()
+    }
+
+    /// The same, its files being kept for a while.
+    pub fn end(&mut self) -> Result<()> {
         self.signal(Signal::TERM)?;
         let deadline = Instant::now() + STOP;
         loop {
