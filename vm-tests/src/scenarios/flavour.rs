@@ -1,8 +1,8 @@
 //! `lapwing probes` tells how each hook is attached; in a guest it must be the function flavour throughout.
 
-use std::process::Command;
+use std::{collections::BTreeSet, process::Command};
 
-use serde_json::Value;
+use serde::Deserialize;
 
 use crate::{
     agent::program,
@@ -20,40 +20,69 @@ pub fn checks() -> Vec<Check> {
     }]
 }
 
+/// One variant of a hook, as `lapwing probes --json` tells of it.
+#[derive(Debug, Deserialize)]
+struct Row {
+    hook: String,
+    flavour: String,
+    state: String,
+    #[serde(default)]
+    why: String,
+    #[serde(default)]
+    unseen: String,
+}
+
 fn probes() -> Result<()> {
     let text = output_of(Command::new(program()?).args(["probes", "--json", "--profile", "demo"]))?;
-    let told: Value = serde_json::from_str(&text).context(format!("not JSON: {text}"))?;
-    let hooks = told["hooks"]
-        .as_array()
-        .ok_or_else(|| Error(format!("no hooks in {told}")))?;
-    let wanted = std::env::var(WANTED).ok();
-    let mut problems = Vec::new();
-    let mut attached = 0;
-    for hook in hooks {
-        let (name, state, flavour) = (&hook["hook"], hook["state"].as_str().unwrap_or("?"), &hook["flavour"]);
-        match state {
-            "attached" => attached += 1,
-            "not needed" => continue,
-            // What is not the best says why, and what is not seen.
-            _ if hook["why"].as_str().is_none_or(str::is_empty) => {
-                problems.push(format!("{name} is {state} and does not say why"))
-            }
-            _ => {}
-        }
-        println!("  {name} {flavour} {state} {} {}", hook["why"], hook["unseen"]);
-        if state == "attached" && wanted.as_deref().is_some_and(|wanted| flavour.as_str() != Some(wanted)) {
-            problems.push(format!(
-                "{name} is attached as {flavour}, not {}",
-                wanted.as_deref().unwrap_or_default()
-            ));
-        }
+    let rows: Vec<Row> = serde_json::from_str(&text).context(format!("not as expected: {text}"))?;
+    for Row {
+        hook,
+        flavour,
+        state,
+        why,
+        unseen,
+    } in &rows
+    {
+        println!("  {hook} {flavour} {state} {why} {unseen}");
     }
-    if attached < 4 {
-        problems.push(format!("only {attached} hooks are attached"));
-    }
+    let problems = problems(&rows, std::env::var(WANTED).ok().as_deref());
     if problems.is_empty() {
         Ok(())
     } else {
         Err(Error(problems.join("\n")))
     }
+}
+
+/// Every hook that is needed is attached once, in the flavour that is wanted if one is; what was refused says why.
+fn problems(rows: &[Row], wanted: Option<&str>) -> Vec<String> {
+    let mut problems = Vec::new();
+    let names: BTreeSet<&str> = rows.iter().map(|row| row.hook.as_str()).collect();
+    if names.len() < 4 {
+        problems.push(format!("only {} hooks", names.len()));
+    }
+    for name in names {
+        let variants: Vec<&Row> = rows.iter().filter(|row| row.hook == name).collect();
+        let attached: Vec<&Row> = variants.iter().copied().filter(|row| row.state == "attached").collect();
+        let needed = variants.iter().any(|row| row.state != "not_needed");
+        match attached.as_slice() {
+            [] if needed => problems.push(format!("{name} is needed and not attached")),
+            [] => {}
+            [one]
+                if wanted.is_some_and(|wanted| {
+                    one.flavour != wanted && variants.iter().any(|row| row.flavour == wanted)
+                }) =>
+            {
+                problems.push(format!("{name} is attached as {}", one.flavour));
+            }
+            [_] => {}
+            many => problems.push(format!("{name} is attached {} times", many.len())),
+        }
+        for row in variants
+            .iter()
+            .filter(|row| row.state == "refused" && row.why.is_empty())
+        {
+            problems.push(format!("{name} as {} is refused without a reason", row.flavour));
+        }
+    }
+    problems
 }
