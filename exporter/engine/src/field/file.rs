@@ -15,71 +15,22 @@ const fn of(
     Field::new(name, kind, Kinds::FILE, Read::Event(get), doc)
 }
 
+#[rustfmt::skip] // a table reads best as one
 pub(super) const FIELDS: &[Field] = &[
-    of(
-        "fs.path.name",
-        Type::Path,
-        name,
-        "the file; for a rename its old name, for a link its new one",
-    ),
-    of(
-        "fs.path.source",
-        Type::Path,
-        source,
-        "the old name of a rename, the existing file of a hard link, the text of a symbolic one",
-    ),
+    of("fs.path.name", Type::Path, name, "the file; for a rename its old name, for a link its new one"),
+    of("fs.path.source", Type::Path, source, "the old name of a rename, the existing file of a hard link, the text of a symbolic one"),
     of("fs.path.target", Type::Path, target, "the new name of a rename or link"),
-    of(
-        "fs.path.nameraw",
-        Type::Path,
-        nameraw,
-        "the path as the system call gave it; missing where a descriptor or the kernel named the file",
-    ),
+    of("fs.path.nameraw", Type::Path, nameraw, "the path as the system call gave it; missing where a descriptor or the kernel named the file"),
     of("fd.name", Type::Path, name, "the same as fs.path.name"),
     of("fd.directory", Type::Path, directory, "the directory of fs.path.name"),
-    of(
-        "fd.filename",
-        Type::Text,
-        filename,
-        "the last component of fs.path.name",
-    ),
+    of("fd.filename", Type::Text, filename, "the last component of fs.path.name"),
     of("fd.ino", Type::Number, inode, "inode number of the file"),
-    of(
-        "file.mode",
-        Type::Number,
-        mode,
-        "permissions, after the change: file.mode = 0o644 (ours)",
-    ),
-    of(
-        "file.type",
-        Type::Text,
-        file_type,
-        "file, directory, symlink, fifo, socket, block-device, character-device (ours)",
-    ),
-    of(
-        "file.is_setuid",
-        Type::Flag,
-        is_setuid,
-        "whether the mode has the setuid bit (ours)",
-    ),
-    of(
-        "file.is_setgid",
-        Type::Flag,
-        is_setgid,
-        "whether the mode has the setgid bit (ours)",
-    ),
-    of(
-        "file.owner.uid",
-        Type::Number,
-        owner_uid,
-        "the owner that a chown set (ours)",
-    ),
-    of(
-        "file.owner.gid",
-        Type::Number,
-        owner_gid,
-        "the group that a chown set (ours)",
-    ),
+    of("file.mode", Type::Number, mode, "permissions, after the change: file.mode = 0o644 (ours)"),
+    of("file.type", Type::Text, file_type, "file, directory, symlink, fifo, socket, block-device, character-device (ours)"),
+    of("file.is_setuid", Type::Flag, is_setuid, "whether the mode has the setuid bit (ours)"),
+    of("file.is_setgid", Type::Flag, is_setgid, "whether the mode has the setgid bit (ours)"),
+    of("file.owner.uid", Type::Number, owner_uid, "the owner that a chown set (ours)"),
+    of("file.owner.gid", Type::Number, owner_gid, "the group that a chown set (ours)"),
 ];
 
 fn text(bytes: Option<&Bytes>) -> Option<Scalar<'_>> {

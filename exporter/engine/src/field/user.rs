@@ -16,68 +16,22 @@ const fn before(name: &'static str, get: for<'a> fn(&Context<'a>) -> Option<Scal
     Field::new(name, Type::Number, CHANGES, Read::Event(get), doc)
 }
 
+#[rustfmt::skip] // a table reads best as one
 pub(super) const FIELDS: &[Field] = &[
-    of(
-        "user.uid",
-        Type::Number,
-        Get::One(euid),
-        "effective user id, in the initial user namespace",
-    ),
+    of("user.uid", Type::Number, Get::One(euid), "effective user id, in the initial user namespace"),
     of("user.ruid", Type::Number, Get::One(uid), "real user id (ours)"),
     of("user.suid", Type::Number, Get::One(suid), "saved user id (ours)"),
-    of(
-        "user.fsuid",
-        Type::Number,
-        Get::One(fsuid),
-        "user id for file access (ours)",
-    ),
-    of(
-        "user.loginuid",
-        Type::Number,
-        Get::One(loginuid),
-        "the user that logged in; -1 when nobody did",
-    ),
+    of("user.fsuid", Type::Number, Get::One(fsuid), "user id for file access (ours)"),
+    of("user.loginuid", Type::Number, Get::One(loginuid), "the user that logged in; -1 when nobody did"),
     of("group.gid", Type::Number, Get::One(egid), "effective group id"),
     of("group.rgid", Type::Number, Get::One(gid), "real group id (ours)"),
-    of(
-        "thread.cap_effective",
-        Type::Text,
-        Get::Many(cap_effective),
-        "effective capabilities by name: CAP_SYS_ADMIN, ...",
-    ),
-    of(
-        "thread.cap_permitted",
-        Type::Text,
-        Get::Many(cap_permitted),
-        "permitted capabilities by name",
-    ),
-    before(
-        "cred.before.uid",
-        |context| of_before(context, |before| before.uid),
-        "real user id before the change (ours)",
-    ),
-    before(
-        "cred.before.euid",
-        |context| of_before(context, |before| before.euid),
-        "effective user id before the change (ours)",
-    ),
-    before(
-        "cred.before.suid",
-        |context| of_before(context, |before| before.suid),
-        "saved user id before the change (ours)",
-    ),
-    before(
-        "cred.before.egid",
-        |context| of_before(context, |before| before.egid),
-        "effective group id before the change (ours)",
-    ),
-    Field::new(
-        "cred.by_call",
-        Type::Flag,
-        CHANGES,
-        Read::Event(by_call),
-        "whether a system call changed them; false is an exploit's mark (ours)",
-    ),
+    of("thread.cap_effective", Type::Text, Get::Many(cap_effective), "effective capabilities by name: CAP_SYS_ADMIN, ..."),
+    of("thread.cap_permitted", Type::Text, Get::Many(cap_permitted), "permitted capabilities by name"),
+    before("cred.before.uid", |context| of_before(context, |before| before.uid), "real user id before the change (ours)"),
+    before("cred.before.euid", |context| of_before(context, |before| before.euid), "effective user id before the change (ours)"),
+    before("cred.before.suid", |context| of_before(context, |before| before.suid), "saved user id before the change (ours)"),
+    before("cred.before.egid", |context| of_before(context, |before| before.egid), "effective group id before the change (ours)"),
+    Field::new("cred.by_call", Type::Flag, CHANGES, Read::Event(by_call), "whether a system call changed them; false is an exploit's mark (ours)"),
 ];
 
 fn euid(proc: Proc<'_>) -> Option<Scalar<'_>> {

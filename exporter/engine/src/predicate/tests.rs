@@ -321,3 +321,72 @@ fn a_predicate_says_what_it_cannot_do_without() {
     assert_eq!(anchors("proc.aname = sshd"), None, "too dear to read for every event");
     assert_eq!(anchors("proc.name != vim and user.uid = 0"), None);
 }
+
+/// Whatever is written, the answer is a predicate or an error inside the text; what parses can be evaluated.
+#[test]
+fn no_text_makes_the_parser_panic() {
+    let pieces = [
+        "proc.name",
+        "proc.aname[2]",
+        "proc.pid",
+        "fs.path.name",
+        "and",
+        "or",
+        "not",
+        "(",
+        ")",
+        ",",
+        "=",
+        "!=",
+        "<=",
+        ">",
+        "in",
+        "regex",
+        "glob",
+        "pmatch",
+        "exists",
+        "contains",
+        "\"a\\x00\"",
+        "'",
+        "\"",
+        "\\",
+        "[",
+        "]",
+        "*",
+        "/tmp",
+        "42",
+        "-1",
+        "0x",
+        "é",
+        "\u{1f426}",
+        "!",
+        "==",
+        "\n",
+        "true",
+        "0o7",
+        "",
+    ];
+    let mut random = 0x2545_f491_4f6c_dd1du64;
+    let mut parsed = 0;
+    for _ in 0..200_000 {
+        let mut text = String::new();
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let mut bits = random;
+        for _ in 0..1 + bits % 7 {
+            bits /= 7;
+            text.push_str(pieces[bits as usize % pieces.len()]);
+            text.push_str(if bits % 5 == 0 { "" } else { " " });
+            bits = bits.rotate_right(11) ^ random;
+        }
+        match Predicate::parse(&text, Kinds::ALL) {
+            Ok(_) => parsed += 1,
+            Err(error) => assert!(
+                error.offset <= text.len() && text.is_char_boundary(error.offset),
+                "{text:?}: {error}"
+            ),
+        }
+    }
+    assert!(parsed > 100, "{parsed} of the texts were predicates");
+}
