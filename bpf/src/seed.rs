@@ -1,12 +1,14 @@
 //! What runs already when the agent starts: the task iterator, completed from /proc.
 
-use std::{collections::BTreeSet, fs, io::Read};
+mod proc;
 
-use lapwing_engine::event::{Body, Event, ProcessKey, Value};
+use std::{collections::BTreeSet, io::Read};
+
+use lapwing_engine::event::{Body, Event, ProcessKey};
 use libbpf_rs::Iter;
 
 use crate::{
-    decode::{WatchNames, arguments, decode},
+    decode::{WatchNames, decode},
     loader,
     sensors::Sensors,
 };
@@ -15,11 +17,6 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[error("the processes that run already cannot be listed by the kernel ({0}): they are unknown until they exec")]
 pub struct SeedError(String);
-
-/// Most bytes of a command line that are read.
-const ARGS_MAX: usize = 4096;
-/// Nanoseconds of a clock tick, the unit of times in /proc/PID/stat (USER_HZ is 100 everywhere).
-const TICK: u64 = 10_000_000;
 
 impl Sensors {
     /// Every process that runs now, as `Body::Snapshot`, parents before children. Also tells the kernel's memory of credentials.
@@ -36,7 +33,9 @@ impl Sensors {
             }
             rest = next;
         }
-        events.iter_mut().for_each(add_arguments);
+        events.iter_mut().for_each(proc::add_arguments);
+        let hidden = proc::parents(&events);
+        events.extend(hidden);
         Ok(parents_first(events))
     }
 
@@ -49,29 +48,6 @@ impl Sensors {
         Iter::new(&link).map_err(|error| error.to_string())?.read_to_end(&mut records).map_err(|error| error.to_string())?;
         Ok(records)
     }
-}
-
-/// The kernel's iterator cannot read another process's memory before 6.1: /proc can, if it is still the same process.
-fn add_arguments(event: &mut Event) {
-    let key = event.header.process;
-    let Body::Snapshot(snapshot) = &mut event.body else { return };
-    let Ok(file) = fs::File::open(format!("/proc/{}/cmdline", key.pid)) else { return };
-    let mut bytes = Vec::new();
-    if file.take(ARGS_MAX as u64 + 1).read_to_end(&mut bytes).is_err() || bytes.is_empty() || !is_still(key) {
-        return;
-    }
-    snapshot.args = if bytes.len() > ARGS_MAX {
-        Value::Partial(arguments(&bytes[..ARGS_MAX]))
-    } else {
-        Value::Known(arguments(&bytes))
-    };
-}
-
-fn is_still(key: ProcessKey) -> bool {
-    let Ok(stat) = fs::read_to_string(format!("/proc/{}/stat", key.pid)) else { return false };
-    // Behind the name, which may hold anything, the start is the 20th field.
-    let start = stat.rsplit_once(')').and_then(|(_, fields)| fields.split_ascii_whitespace().nth(19)?.parse().ok());
-    start == Some(key.start / TICK)
 }
 
 /// Orders by descent; who has no known parent comes as a root.
