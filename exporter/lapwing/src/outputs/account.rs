@@ -11,18 +11,25 @@ use crate::metrics::{LostReason, OutputCounters};
 #[derive(Debug)]
 pub(super) struct Account {
     counters: Arc<OutputCounters>,
+    capacity: u64,
     waiting: AtomicU64,
 }
 
 impl Account {
-    pub(super) fn new(counters: Arc<OutputCounters>) -> Arc<Account> {
-        Arc::new(Account { counters, waiting: AtomicU64::new(0) })
+    /// At most `capacity` alerts wait or are on their way.
+    pub(super) fn new(counters: Arc<OutputCounters>, capacity: usize) -> Arc<Account> {
+        Arc::new(Account { counters, capacity: capacity as u64, waiting: AtomicU64::new(0) })
     }
 
-    /// An alert is about to be queued; if that fails it is [`Account::lost`].
-    pub(super) fn offered(&self) {
-        self.waiting.fetch_add(1, Relaxed);
+    /// Hands an alert over if there is room; otherwise it is lost. What `queue` cannot take is lost too.
+    pub(super) fn offer<E>(&self, queue: impl FnOnce() -> Result<(), E>) {
+        let room = |waiting| (waiting < self.capacity).then_some(waiting + 1);
         self.counters.queued();
+        if self.waiting.fetch_update(Relaxed, Relaxed, room).is_err() {
+            self.counters.lost(LostReason::QueueFull, 1);
+        } else if queue().is_err() {
+            self.lost(LostReason::QueueFull, 1);
+        }
     }
 
     /// Alerts left, this long after their events (a summary's age says nothing).

@@ -43,10 +43,15 @@ impl Json {
     /// Opens `path` (`-` is standard output) and starts the writer.
     pub(super) fn start(path: &Path, capacity: usize, counters: Arc<OutputCounters>) -> Result<Json, JsonError> {
         let target = Target::new(path);
-        let file = Arc::new(Mutex::new(Arc::new(target.open()?)));
+        let file = target.open()?;
+        Json::over(target, file, capacity, counters)
+    }
+
+    fn over(target: Target, file: File, capacity: usize, counters: Arc<OutputCounters>) -> Result<Json, JsonError> {
+        let file = Arc::new(Mutex::new(Arc::new(file)));
         let (queue, jobs) = sync_channel(capacity);
         let (end, ended) = oneshot::channel();
-        let account = Account::new(counters);
+        let account = Account::new(counters, capacity);
         let writer = Writer {
             name: target.to_string(),
             file: file.clone(),
@@ -67,10 +72,7 @@ impl Json {
 
     /// Never blocks.
     pub(super) fn send(&self, record: Arc<AlertRecord>) {
-        self.account.offered();
-        if self.queue.try_send(record).is_err() {
-            self.account.lost(LostReason::QueueFull, 1);
-        }
+        self.account.offer(|| self.queue.try_send(record));
     }
 
     pub(super) fn reopen(&self) -> Result<(), JsonError> {

@@ -23,10 +23,7 @@ pub use endpoint::OtlpError;
 use endpoint::Endpoint;
 
 use super::{AlertRecord, account::Account, host::Host};
-use crate::{
-    config,
-    metrics::{LostReason, OutputCounters},
-};
+use crate::{config, metrics::OutputCounters};
 
 /// The output.
 #[derive(Debug)]
@@ -53,7 +50,7 @@ impl Otlp {
         };
         let (queue, records) = mpsc::channel(capacity);
         let (stop, stopped) = oneshot::channel();
-        let account = Account::new(counters);
+        let account = Account::new(counters, capacity);
         let worker = worker::Worker::new(transport, record::Envelope::new(host), account.clone());
         let worker = tokio::spawn(worker.run(records, stopped));
         Ok(Otlp { queue, stop, worker, account })
@@ -61,10 +58,7 @@ impl Otlp {
 
     /// Never blocks.
     pub(super) fn send(&self, record: Arc<AlertRecord>) {
-        self.account.offered();
-        if self.queue.try_send(record).is_err() {
-            self.account.lost(LostReason::QueueFull, 1);
-        }
+        self.account.offer(|| self.queue.try_send(record));
     }
 
     pub(super) async fn shutdown(self, deadline: Instant) {

@@ -170,7 +170,7 @@ mod tests {
             ("http://:4317", "names no host"),
             ("http://x:0", "port 0"),
             ("http://x:99999", "port"),
-            ("http://x:port", "not a URL"),
+            ("http://x:port", "port"),
             ("http://x:", "port"),
             ("http://x y", "not a URL"),
             ("http://x/v1/logs", "has a path"),

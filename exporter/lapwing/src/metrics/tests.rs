@@ -1,0 +1,123 @@
+//! What a scrape says, judged by Prometheus's own tool.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use lapwing_engine::{event::Sensor, spec::Severity};
+
+use super::{
+    snapshot::{AlertCount, EventCount, HookInfo, LossCount, ProgramCount, QueueDepth, RuleCount, TableSize},
+    *,
+};
+
+fn rule(id: &str, matches: u64) -> RuleCount {
+    RuleCount { id: id.into(), ruleset: "default".into(), matches, skipped: 1 }
+}
+
+fn alerts(rule: &str, count: u64) -> AlertCount {
+    AlertCount { rule: rule.into(), severity: Severity::High, sensor: Sensor::File, count }
+}
+
+fn full() -> Snapshot {
+    Snapshot {
+        events: vec![EventCount { sensor: Sensor::Process, kind: "exec", count: 5 }],
+        losses: vec![LossCount { sensor: Sensor::File, stage: "ring_full", count: 2 }],
+        self_excluded: 3,
+        rules: vec![rule("etc", 4), rule("tmp", 0), rule("shm", 10), rule("dev", 20)],
+        alerts: vec![alerts("etc", 1), alerts("tmp", 0), alerts("shm", 7), alerts("dev", 8), alerts("score.lineage", 1)],
+        folded: 9,
+        late: 1,
+        queues: vec![QueueDepth { name: "events", length: 1, capacity: 10 }],
+        tables: vec![TableSize { name: "processes", entries: 2, capacity: 20, evicted: 3 }],
+        hooks: vec![HookInfo { sensor: Sensor::File, hook: "open".into(), flavour: "syscall", state: "attached" }],
+        programs: vec![ProgramCount { name: "lw_open".into(), runs: 7, nanoseconds: 1_500_000_000, recursion_misses: 1 }],
+        map_memory: 4096,
+    }
+}
+
+fn metrics(max_rules: usize) -> Metrics {
+    let metrics = Metrics::new(max_rules);
+    metrics.publish(full());
+    metrics.config_loaded(ConfigInfo { hash: "abc".into(), profile: "demo" }, max_rules);
+    let output = metrics.output("json", 64);
+    output.queued();
+    output.queued();
+    output.sent(1);
+    output.observe_latency(0.02);
+    metrics
+}
+
+#[test]
+fn every_family_is_there() {
+    let page = metrics(300).encode(Format::OpenMetrics);
+    for line in [
+        "lapwing_events_total{sensor=\"process\",kind=\"exec\"} 5",
+        "lapwing_events_lost_total{sensor=\"file\",stage=\"ring_full\"} 2",
+        "lapwing_events_self_total 3",
+        "lapwing_rule_matches_total{rule=\"tmp\"} 0",
+        "lapwing_rule_skipped_total{rule=\"etc\"} 1",
+        "lapwing_alerts_total{rule=\"tmp\",severity=\"high\",sensor=\"file\"} 0",
+        "lapwing_alerts_total{rule=\"score.lineage\",severity=\"high\",sensor=\"file\"} 1",
+        "lapwing_alerts_folded_total 9",
+        "lapwing_queue_length{queue=\"events\"} 1",
+        "lapwing_table_evictions_total{table=\"processes\"} 3",
+        "lapwing_sensor_hook{sensor=\"file\",hook=\"open\",flavour=\"syscall\",state=\"attached\"} 1",
+        "lapwing_bpf_program_runs_total{program=\"lw_open\"} 7",
+        "lapwing_bpf_program_seconds_total{program=\"lw_open\"} 1.5",
+        "lapwing_bpf_map_memory_bytes 4096",
+        "lapwing_output_sent_total{output=\"json\"} 1",
+        "lapwing_output_queue_length{output=\"json\"} 1",
+        "lapwing_output_lost_total{output=\"json\",reason=\"queue_full\"} 0",
+        "lapwing_alert_latency_seconds_count{output=\"json\"} 1",
+        "lapwing_config_info{hash=\"abc\",profile=\"demo\"} 1",
+        "lapwing_config_last_load_successful 1",
+    ] {
+        assert!(page.lines().any(|l| l == line), "missing: {line}\n{page}");
+    }
+    for family in ["process_cpu_seconds_total ", "process_resident_memory_bytes ", "lapwing_build_info{version="] {
+        assert!(page.lines().any(|l| l.starts_with(family)), "missing: {family}\n{page}");
+    }
+}
+
+#[test]
+fn rules_past_the_bound_are_added_up_under_their_ruleset() {
+    let page = metrics(2).encode(Format::OpenMetrics);
+    let rules: Vec<_> = page.lines().filter(|l| l.starts_with("lapwing_rule_matches_total{")).collect();
+    assert_eq!(rules, [
+        "lapwing_rule_matches_total{rule=\"default\"} 30",
+        "lapwing_rule_matches_total{rule=\"etc\"} 4",
+        "lapwing_rule_matches_total{rule=\"tmp\"} 0",
+    ]);
+    assert!(page.contains("lapwing_alerts_total{rule=\"default\",severity=\"high\",sensor=\"file\"} 15\n"), "{page}");
+    assert!(page.contains("lapwing_alerts_total{rule=\"score.lineage\","));
+}
+
+#[test]
+fn a_refused_reload_is_seen() {
+    let metrics = metrics(300);
+    metrics.config_refused();
+    let page = metrics.encode(Format::OpenMetrics);
+    assert!(page.contains("lapwing_config_last_load_successful 0\n"));
+    assert!(page.contains("lapwing_config_load_failures_total 1\n"));
+    assert!(page.contains("lapwing_config_info{hash=\"abc\""));
+}
+
+#[test]
+fn promtool_finds_nothing_to_complain_about() {
+    for metrics in [metrics(300), Metrics::new(300)] {
+        let page = metrics.encode(Format::Classic);
+        let mut promtool = Command::new("promtool")
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("promtool is missing: run scripts/setup.sh test (Debian's package prometheus has it)");
+        promtool.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+        let output = promtool.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.trim().is_empty(), "{said}\n{page}");
+    }
+}

@@ -1,0 +1,77 @@
+//! An alert with every field set to something of its own.
+
+use lapwing_engine::{
+    alert::{ActionResult, Alert, Contribution, FileView, NamespacesView, ProcessView, ScoreView},
+    event::{BootTime, ProcessKey, Sensor},
+    spec::Severity,
+};
+
+fn process(pid: u32, name: &str, executable: &str) -> ProcessView {
+    ProcessView {
+        pid,
+        key: ProcessKey { pid, start: u64::from(pid) * 1_000_000_000 },
+        name: name.into(),
+        executable: Some(executable.into()),
+        args: Some(vec![name.into(), "--token=***".into(), "a \"quoted\"\nline".into()]),
+        cwd: Some("/root".into()),
+        tty: Some("pts3".into()),
+        uid: Some(1000),
+        gid: Some(1001),
+        euid: Some(0),
+        loginuid: Some(1002),
+        capabilities: vec!["CAP_CHOWN".into(), "CAP_KILL".into()],
+        cgroup: Some("/user.slice".into()),
+        namespaces: Some(NamespacesView { pid: 1, mnt: 2, net: 3, user: 4 }),
+        exit_code: Some(3),
+        exit_signal: Some("SIGSEGV".into()),
+    }
+}
+
+/// Number `number` of a series; its id is `id-NUMBER`.
+pub fn alert(number: u64) -> Alert {
+    Alert {
+        time: boot_time(),
+        id: format!("id-{number}"),
+        rule: "etc".into(),
+        ruleset: "default".into(),
+        severity: Severity::High,
+        sensor: Sensor::File,
+        event: "file.write",
+        result: ActionResult::Failure,
+        errno: Some("EACCES".into()),
+        message: format!("bash (200) could not write /etc/passwd [{number}]"),
+        tags: vec!["T1098".into(), "integrity".into()],
+        count: 1,
+        objects: Some(2),
+        process: Some(process(200, "bash", "/usr/bin/bash")),
+        lineage: vec![process(100, "sshd", "/usr/sbin/sshd"), process(1, "systemd", "/usr/lib/systemd/systemd")],
+        file: Some(FileView {
+            path: "/etc/passwd".into(),
+            target: Some("/etc/passwd-".into()),
+            key: Some("2049:77:1".into()),
+            mode: Some("0644".into()),
+            owner: Some("0:0".into()),
+            flags: vec!["O_WRONLY", "O_CREAT"],
+        }),
+        score: Some(ScoreView {
+            subject_kind: "lineage",
+            subject: "sshd[100]".into(),
+            points: 60.5,
+            threshold: 100,
+            contributions: vec![Contribution {
+                rule: "etc".into(),
+                points: 60,
+                alert: Some(format!("id-{number}")),
+                seconds_ago: 0.5,
+                object: "/etc/passwd".into(),
+            }],
+        }),
+        partial: vec!["fd.name"],
+    }
+}
+
+/// Now, by the clock that alerts carry.
+fn boot_time() -> BootTime {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    BootTime(now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned())
+}
