@@ -43,6 +43,9 @@ mod tests {
         assert!(after.cpu_seconds > before.cpu_seconds, "{before:?} {after:?}");
         assert!((1 << 20..4 << 30).contains(&after.resident_bytes), "{after:?}");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        assert!(after.started <= now + 1 && after.started + 3600 > now, "{after:?} {now}");
+        assert!(
+            after.started <= now + 1 && after.started + 3600 > now,
+            "{after:?} {now}"
+        );
     }
 }

@@ -43,7 +43,9 @@ pub enum HttpError {
     #[error("[metrics] listen: cannot listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
     /// Everybody could read it.
-    #[error("[metrics] listen: {0} is not a loopback address; set [metrics] insecure = true to let others read the metrics")]
+    #[error(
+        "[metrics] listen: {0} is not a loopback address; set [metrics] insecure = true to let others read the metrics"
+    )]
     Open(SocketAddr),
 }
 
@@ -64,7 +66,9 @@ impl Http {
             io::ErrorKind::AddrInUse => HttpError::InUse(address),
             _ => HttpError::Listen(address, error),
         })?;
-        let address = listener.local_addr().map_err(|error| HttpError::Listen(address, error))?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| HttpError::Listen(address, error))?;
         let (stop, stopped) = watch::channel(());
         tokio::spawn(serve(listener, metrics, stopped));
         Ok(Http { address, _stop: stop })
@@ -79,7 +83,9 @@ impl Http {
 async fn serve(listener: TcpListener, metrics: Metrics, mut stopped: watch::Receiver<()>) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let Ok(slot) = slots.clone().acquire_owned().await else { return };
+        let Ok(slot) = slots.clone().acquire_owned().await else {
+            return;
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             // An error means that the sender is gone.
@@ -120,8 +126,14 @@ async fn connection(stream: TcpStream, metrics: Metrics) -> hyper::Result<()> {
 fn answer(request: &Request<Incoming>, metrics: &Metrics) -> Response<Full<Bytes>> {
     const TEXT: &str = "text/plain; charset=utf-8";
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD are allowed here\n".into());
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        let mut response = respond(
+            StatusCode::METHOD_NOT_ALLOWED,
+            TEXT,
+            "only GET and HEAD are allowed here\n".into(),
+        );
+        response
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
     match request.uri().path() {

@@ -23,7 +23,9 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The level.
-    #[error("[log] level: {0:?} is not a level ({1}); write error, warn, info, debug or trace, or directives as \"lapwing=debug,hyper=warn\"")]
+    #[error(
+        "[log] level: {0:?} is not a level ({1}); write error, warn, info, debug or trace, or directives as \"lapwing=debug,hyper=warn\""
+    )]
     Level(String, String),
     /// Somebody set one up before.
     #[error("the log is set up already: {0}")]
@@ -43,7 +45,9 @@ pub struct LogHandle {
 impl LogHandle {
     /// Takes over the level of a reloaded configuration.
     pub fn set_level(&self, level: &str) -> Result<(), LogError> {
-        self.filter.reload(filter(level)?).map_err(|error| LogError::Twice(error.to_string()))
+        self.filter
+            .reload(filter(level)?)
+            .map_err(|error| LogError::Twice(error.to_string()))
     }
 
     /// Waits (briefly) until what was said is written; for the end of the program.
@@ -69,7 +73,9 @@ pub fn init(settings: &Log) -> Result<LogHandle, LogError> {
     let layer = fmt::layer().with_timer(Utc).with_writer(lines.clone());
     let registry = tracing_subscriber::registry().with(filter);
     let started = match text {
-        true => registry.with(layer.with_ansi(stderr().is_terminal()).with_target(false)).try_init(),
+        true => registry
+            .with(layer.with_ansi(stderr().is_terminal()).with_target(false))
+            .try_init(),
         false => registry.with(layer.json().flatten_event(true)).try_init(),
     };
     started.map_err(|error| LogError::Twice(error.to_string()))?;
@@ -79,7 +85,9 @@ pub fn init(settings: &Log) -> Result<LogHandle, LogError> {
 fn filter(level: &str) -> Result<EnvFilter, LogError> {
     let level = level.trim().to_ascii_lowercase();
     let directives = match LEVELS.contains(&&*level) {
-        true if matches!(&*level, "debug" | "trace") => format!("info,lapwing={level},lapwing_engine={level},lapwing_bpf={level}"),
+        true if matches!(&*level, "debug" | "trace") => {
+            format!("info,lapwing={level},lapwing_engine={level},lapwing_bpf={level}")
+        }
         _ => level.clone(),
     };
     EnvFilter::try_new(&directives).map_err(|error| LogError::Level(level, error.to_string()))
@@ -105,12 +113,21 @@ mod tests {
 
     #[test]
     fn levels_are_checked() {
-        for good in ["info", "DEBUG", "off", "lapwing=debug,hyper=warn", "warn,lapwing_bpf=trace"] {
+        for good in [
+            "info",
+            "DEBUG",
+            "off",
+            "lapwing=debug,hyper=warn",
+            "warn,lapwing_bpf=trace",
+        ] {
             assert!(check_level(good).is_ok(), "{good}");
         }
         for bad in ["lapwing=loud", "a=b=c"] {
             let error = check_level(bad).unwrap_err().to_string();
-            assert!(error.contains("[log] level") && error.contains("write error, warn"), "{error}");
+            assert!(
+                error.contains("[log] level") && error.contains("write error, warn"),
+                "{error}"
+            );
         }
         assert!(filter("debug").unwrap().to_string().contains("lapwing_engine=debug"));
     }

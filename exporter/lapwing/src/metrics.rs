@@ -58,8 +58,16 @@ struct State {
 impl Metrics {
     /// With nothing counted yet; `max_rules` rules get series of their own.
     pub fn new(max_rules: usize) -> Metrics {
-        let state = State { snapshot: Arc::default(), published: None, max_rules, ready: false };
-        Metrics(Arc::new(Shared { state: Mutex::new(state), own: own::Own::default() }))
+        let state = State {
+            snapshot: Arc::default(),
+            published: None,
+            max_rules,
+            ready: false,
+        };
+        Metrics(Arc::new(Shared {
+            state: Mutex::new(state),
+            own: own::Own::default(),
+        }))
     }
 
     /// Takes the newest totals; about once a second, which also proves that the engine is alive.

@@ -80,16 +80,29 @@ impl Outputs {
     pub fn start(config: &Config, host: &Arc<Host>, metrics: &Metrics) -> Result<Outputs, StartError> {
         let capacity = config.agent.alert_queue.max(1);
         let json = match config.json.enabled {
-            true => Some(json::Json::start(&config.json.path, capacity, metrics.output("json", capacity))?),
+            true => Some(json::Json::start(
+                &config.json.path,
+                capacity,
+                metrics.output("json", capacity),
+            )?),
             false => None,
         };
         let otlp = match &config.otlp.endpoint {
-            Some(endpoint) => {
-                Some(otlp::Otlp::start(endpoint, &config.otlp, host, capacity, metrics.output("otlp", capacity))?)
-            }
+            Some(endpoint) => Some(otlp::Otlp::start(
+                endpoint,
+                &config.otlp,
+                host,
+                capacity,
+                metrics.output("otlp", capacity),
+            )?),
             None => None,
         };
-        Ok(Outputs { json, otlp, host: host.clone(), wall: Mutex::new(WallClock::now()) })
+        Ok(Outputs {
+            json,
+            otlp,
+            host: host.clone(),
+            wall: Mutex::new(WallClock::now()),
+        })
     }
 
     /// The clock that alerts are dated by, for a recording to carry.
@@ -104,7 +117,11 @@ impl Outputs {
             wall.follow();
             *wall
         };
-        let record = Arc::new(AlertRecord { alert, wall, host: self.host.clone() });
+        let record = Arc::new(AlertRecord {
+            alert,
+            wall,
+            host: self.host.clone(),
+        });
         if let Some(json) = &self.json {
             json.send(record.clone());
         }
@@ -115,7 +132,10 @@ impl Outputs {
 
     /// Opens the files anew (SIGHUP, after a log rotation). An error leaves the old file in use.
     pub fn reopen(&self) -> Result<(), StartError> {
-        self.json.as_ref().map_or(Ok(()), json::Json::reopen).map_err(StartError::Json)
+        self.json
+            .as_ref()
+            .map_or(Ok(()), json::Json::reopen)
+            .map_err(StartError::Json)
     }
 
     /// The files that the agent writes now, for the sensors to exclude; ask again after [`Outputs::reopen`].

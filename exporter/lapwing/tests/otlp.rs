@@ -45,7 +45,10 @@ fn check_conventions(record: &Record, number: u64) {
     assert_eq!(json["eventName"], "lapwing.file.write", "{json:#}");
     assert_eq!(json["severityText"], "high");
     assert_eq!(json["severityNumber"], 17);
-    assert_eq!(record.body(), format!("bash (200) could not write /etc/passwd [{number}]"));
+    assert_eq!(
+        record.body(),
+        format!("bash (200) could not write /etc/passwd [{number}]")
+    );
     let time: u64 = json["timeUnixNano"].as_str().unwrap().parse().unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     assert!(now.abs_diff(time) < 120_000_000_000, "{time} {now}");
@@ -66,19 +69,35 @@ fn check_conventions(record: &Record, number: u64) {
     ] {
         assert_eq!(record.text(attribute), text, "{attribute}");
     }
-    for (attribute, int) in [("process.pid", 200), ("process.parent_pid", 100), ("process.user.id", 0), ("process.real_user.id", 1000)] {
+    for (attribute, int) in [
+        ("process.pid", 200),
+        ("process.parent_pid", 100),
+        ("process.user.id", 0),
+        ("process.real_user.id", 1000),
+    ] {
         assert_eq!(record.int(attribute), Some(int), "{attribute}");
     }
-    let args: Vec<_> = record.array("process.command_args").iter().map(|v| v["stringValue"].as_str().unwrap().to_owned()).collect();
+    let args: Vec<_> = record
+        .array("process.command_args")
+        .iter()
+        .map(|v| v["stringValue"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(args, ["bash", "--token=***", "a \"quoted\"\nline"]);
     let lineage = record.array("lapwing.lineage");
     assert_eq!(lineage.len(), 2);
     let first = lineage[0]["kvlistValue"]["values"].as_array().unwrap();
-    assert!(first.iter().any(|pair| pair["key"] == "process.executable.path" && pair["value"]["stringValue"] == "/usr/sbin/sshd"));
+    assert!(
+        first
+            .iter()
+            .any(|pair| pair["key"] == "process.executable.path" && pair["value"]["stringValue"] == "/usr/sbin/sshd")
+    );
 }
 
 fn ids(records: &[Record]) -> BTreeSet<String> {
-    records.iter().map(|record| record.text("lapwing.alert.id").to_owned()).collect()
+    records
+        .iter()
+        .map(|record| record.text("lapwing.alert.id").to_owned())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,28 +108,42 @@ async fn http_records_arrive_by_the_conventions() {
     let records = tap.wait(3);
     (0..3).for_each(|n| check_conventions(&records[n], n as u64));
     outputs.shutdown(soon()).await;
-    assert_eq!((counters.total_sent(), counters.waiting(), counters.total_errors()), (3, 0, 0));
+    assert_eq!(
+        (counters.total_sent(), counters.waiting(), counters.total_errors()),
+        (3, 0, 0)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn grpc_records_arrive_by_the_conventions() {
-    let tap = Tap::start(free());
-    let rotel = Rotel::start(free(), &tap);
-    let (outputs, counters) = outputs(OtlpProtocol::Grpc, rotel.grpc, 100);
+    let address = free();
+    let rotel = Rotel::start(address);
+    let (outputs, counters) = outputs(OtlpProtocol::Grpc, address, 100);
     (0..3).for_each(|n| outputs.send(alerts::alert(n)));
-    let records = tap.wait(3);
-    (0..3).for_each(|n| check_conventions(&records[n], n as u64));
+    assert_eq!(rotel.wait(3), ["id-0", "id-1", "id-2"]);
     outputs.shutdown(soon()).await;
-    assert_eq!((counters.total_sent(), counters.waiting(), counters.total_errors()), (3, 0, 0));
+    assert_eq!(
+        (counters.total_sent(), counters.waiting(), counters.total_errors()),
+        (3, 0, 0)
+    );
     let said = rotel.said();
     for line in [
+        "Resource SchemaURL: https://opentelemetry.io/schemas/1.44.0",
         "-> service.name: Str(lapwing)",
         concat!("-> service.version: Str(", env!("CARGO_PKG_VERSION"), ")"),
         "-> service.instance.id: Str(",
         "-> host.name: Str(",
         "-> host.arch: Str(",
         "-> os.type: Str(linux)",
-        "Resource SchemaURL: https://opentelemetry.io/schemas/1.44.0",
+        "EventName: lapwing.file.write",
+        "SeverityNumber: SEVERITY_NUMBER_ERROR(17)",
+        "SeverityText: high",
+        "Body: Str(bash (200) could not write /etc/passwd [2])",
+        "-> process.pid: Int(200)",
+        "-> process.executable.path: Str(/usr/bin/bash)",
+        "-> file.path: Str(/etc/passwd)",
+        "-> error.type: Str(EACCES)",
+        "-> lapwing.score.points: Double(60.5)",
     ] {
         assert!(said.contains(line), "no {line} in {said}");
     }
@@ -126,13 +159,17 @@ async fn http_collector_down_then_up() {
     assert_eq!((counters.total_sent(), counters.waiting()), (0, 1000));
     let tap = Tap::start(address);
     assert_eq!(ids(&tap.wait(1000)).len(), 1000);
+    wait_until("the acknowledgement", || counters.waiting() == 0);
     drop(tap);
     let errors = counters.total_errors();
     (1000..1500).for_each(|n| outputs.send(alerts::alert(n)));
     wait_until("failed attempts", || counters.total_errors() > errors);
     let tap = Tap::start(address);
     let late = ids(&tap.wait(500));
-    assert_eq!((late.len(), late.contains("id-1000"), late.contains("id-1499")), (500, true, true));
+    assert_eq!(
+        (late.len(), late.contains("id-1000"), late.contains("id-1499")),
+        (500, true, true)
+    );
     outputs.shutdown(soon()).await;
     assert_eq!((counters.total_sent(), counters.waiting()), (1500, 0));
     assert!(LostReason::ALL.iter().all(|reason| counters.total_lost(*reason) == 0));
@@ -140,19 +177,24 @@ async fn http_collector_down_then_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn grpc_collector_down_then_up() {
-    let tap = Tap::start(free());
-    let grpc = free();
-    let (outputs, counters) = outputs(OtlpProtocol::Grpc, grpc, 4096);
+    let address = free();
+    let (outputs, counters) = outputs(OtlpProtocol::Grpc, address, 4096);
     (0..1000).for_each(|n| outputs.send(alerts::alert(n)));
     wait_until("failed attempts", || counters.total_errors() >= 2);
-    let rotel = Rotel::start(grpc, &tap);
-    assert_eq!(ids(&tap.wait(1000)).len(), 1000);
+    assert_eq!((counters.total_sent(), counters.waiting()), (0, 1000));
+    let rotel = Rotel::start(address);
+    assert_eq!(BTreeSet::from_iter(rotel.wait(1000)).len(), 1000);
+    wait_until("the acknowledgement", || counters.waiting() == 0);
     drop(rotel);
     let errors = counters.total_errors();
     (1000..1500).for_each(|n| outputs.send(alerts::alert(n)));
     wait_until("failed attempts", || counters.total_errors() > errors);
-    let _rotel = Rotel::start(grpc, &tap);
-    assert_eq!(ids(&tap.wait(1500)).len(), 1500);
+    let rotel = Rotel::start(address);
+    let late = BTreeSet::from_iter(rotel.wait(500));
+    assert_eq!(
+        (late.len(), late.contains("id-1000"), late.contains("id-1499")),
+        (500, true, true)
+    );
     outputs.shutdown(soon()).await;
     assert_eq!((counters.total_sent(), counters.waiting()), (1500, 0));
     assert!(LostReason::ALL.iter().all(|reason| counters.total_lost(*reason) == 0));
@@ -166,7 +208,9 @@ async fn what_does_not_fit_is_counted() {
         (0..500).for_each(|n| outputs.send(alerts::alert(n)));
         let refused = counters.total_lost(LostReason::QueueFull);
         assert_eq!((refused, counters.waiting()), (450, 50));
-        outputs.shutdown(tokio::time::Instant::now() + Duration::from_millis(300)).await;
+        outputs
+            .shutdown(tokio::time::Instant::now() + Duration::from_millis(300))
+            .await;
         assert_eq!(refused + counters.total_lost(LostReason::Shutdown), 500);
         assert_eq!((counters.waiting(), counters.total_sent()), (0, 0));
     }

@@ -54,11 +54,18 @@ async fn fates(protocol: OtlpProtocol, address: SocketAddr) -> (u64, u64, u64, u
     let (outputs, counters) = outputs(protocol, address);
     (0..ALERTS).for_each(|n| outputs.send(alerts::alert(n)));
     wait_until("the fate of all alerts", || counters.waiting() == 0);
-    outputs.shutdown(tokio::time::Instant::now() + Duration::from_secs(5)).await;
+    outputs
+        .shutdown(tokio::time::Instant::now() + Duration::from_secs(5))
+        .await;
     let lost = |reason| counters.total_lost(reason);
     let all = counters.total_sent() + LostReason::ALL.map(lost).iter().sum::<u64>();
     assert_eq!(all, ALERTS, "{counters:?}");
-    (counters.total_sent(), lost(LostReason::Rejected), lost(LostReason::Unconfirmed), counters.total_errors())
+    (
+        counters.total_sent(),
+        lost(LostReason::Rejected),
+        lost(LostReason::Unconfirmed),
+        counters.total_errors(),
+    )
 }
 
 /// What an HTTP collector answers: status, content type, body.
@@ -82,9 +89,19 @@ async fn http(answers: impl IntoIterator<Item = Answer>) -> (SocketAddr, Arc<Mut
                     assert_eq!(request.headers()["authorization"], "Bearer feather");
                     assert_eq!(request.headers()["content-type"], "application/x-protobuf");
                     let body = request.into_body().collect().await.unwrap().to_bytes();
-                    seen.lock().unwrap().push(records(&ExportLogsServiceRequest::decode(body).unwrap()));
-                    let (status, kind, body) = answers.lock().unwrap().pop_front().unwrap_or((200, "application/x-protobuf", vec![]));
-                    let response = Response::builder().status(status).header("content-type", kind).header("retry-after", "1");
+                    seen.lock()
+                        .unwrap()
+                        .push(records(&ExportLogsServiceRequest::decode(body).unwrap()));
+                    let (status, kind, body) =
+                        answers
+                            .lock()
+                            .unwrap()
+                            .pop_front()
+                            .unwrap_or((200, "application/x-protobuf", vec![]));
+                    let response = Response::builder()
+                        .status(status)
+                        .header("content-type", kind)
+                        .header("retry-after", "1");
                     Ok::<_, Infallible>(response.body(Full::new(Bytes::from(body))).unwrap())
                 }
             });
@@ -95,19 +112,33 @@ async fn http(answers: impl IntoIterator<Item = Answer>) -> (SocketAddr, Arc<Mut
 }
 
 fn records(request: &ExportLogsServiceRequest) -> usize {
-    request.resource_logs.iter().flat_map(|r| &r.scope_logs).map(|s| s.log_records.len()).sum()
+    request
+        .resource_logs
+        .iter()
+        .flat_map(|r| &r.scope_logs)
+        .map(|s| s.log_records.len())
+        .sum()
 }
 
 fn partial(rejected: i64) -> ExportLogsServiceResponse {
-    let partial = ExportLogsPartialSuccess { rejected_log_records: rejected, error_message: "too old".into() };
-    ExportLogsServiceResponse { partial_success: Some(partial) }
+    let partial = ExportLogsPartialSuccess {
+        rejected_log_records: rejected,
+        error_message: "too old".into(),
+    };
+    ExportLogsServiceResponse {
+        partial_success: Some(partial),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn http_answers_that_refuse_are_counted_and_not_repeated() {
     for status in [400, 401, 404, 413, 500] {
         let (address, requests) = http([(status, "text/plain", b"no".to_vec())]).await;
-        assert_eq!(fates(OtlpProtocol::HttpProtobuf, address).await, (0, ALERTS, 0, 1), "{status}");
+        assert_eq!(
+            fates(OtlpProtocol::HttpProtobuf, address).await,
+            (0, ALERTS, 0, 1),
+            "{status}"
+        );
         assert_eq!(*requests.lock().unwrap(), [10]);
     }
 }
@@ -118,7 +149,11 @@ async fn http_answers_that_ask_for_patience_are_repeated_when_they_say() {
     let (address, requests) = http([later.clone(), (429, "text/plain", vec![]), later]).await;
     let start = Instant::now();
     assert_eq!(fates(OtlpProtocol::HttpProtobuf, address).await, (ALERTS, 0, 0, 3));
-    assert!(start.elapsed() >= Duration::from_secs(3), "Retry-After was not respected: {:?}", start.elapsed());
+    assert!(
+        start.elapsed() >= Duration::from_secs(3),
+        "Retry-After was not respected: {:?}",
+        start.elapsed()
+    );
     assert_eq!(*requests.lock().unwrap(), [10, 10, 10, 10]);
 }
 
@@ -153,7 +188,12 @@ async fn rude(greeting: &'static [u8], hold: bool) -> SocketAddr {
 /// Silence, a hang-up, and a greeting of some other protocol: the alerts are kept and tried again, until the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_that_are_no_collectors_leave_the_alerts_waiting() {
-    for (greeting, hold) in [(&b""[..], true), (b"", false), (b"SSH-2.0-OpenSSH_9.2\r\n", true), (b"HTTP/1.1 400 Bad Request\r\n\r\n", false)] {
+    for (greeting, hold) in [
+        (&b""[..], true),
+        (b"", false),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", true),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", false),
+    ] {
         for protocol in [OtlpProtocol::Grpc, OtlpProtocol::HttpProtobuf] {
             // A complete HTTP answer is an answer.
             if protocol == OtlpProtocol::HttpProtobuf && greeting.starts_with(b"HTTP") {
@@ -164,7 +204,9 @@ async fn servers_that_are_no_collectors_leave_the_alerts_waiting() {
             let what = format!("two failed attempts of {protocol:?} with {greeting:?}: {counters:?}");
             wait_until(&what, || counters.total_errors() >= 2);
             assert_eq!((counters.waiting(), counters.total_sent()), (ALERTS, 0), "{what}");
-            outputs.shutdown(tokio::time::Instant::now() + Duration::from_millis(50)).await;
+            outputs
+                .shutdown(tokio::time::Instant::now() + Duration::from_millis(50))
+                .await;
             assert_eq!(counters.total_lost(LostReason::Shutdown), ALERTS, "{what}");
         }
     }
@@ -181,7 +223,12 @@ impl LogsService for Scripted {
     ) -> Result<tonic::Response<ExportLogsServiceResponse>, Status> {
         assert_eq!(request.metadata().get("authorization").unwrap(), "Bearer feather");
         assert_eq!(records(request.get_ref()), 10);
-        let answer = self.0.lock().unwrap().pop_front().unwrap_or(Ok(ExportLogsServiceResponse::default()));
+        let answer = self
+            .0
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or(Ok(ExportLogsServiceResponse::default()));
         answer.map(tonic::Response::new)
     }
 }
@@ -204,11 +251,24 @@ async fn grpc(answers: impl IntoIterator<Item = Result<ExportLogsServiceResponse
 
 #[tokio::test(flavor = "multi_thread")]
 async fn grpc_answers_are_judged_by_the_specification() {
-    for code in [Code::InvalidArgument, Code::Unauthenticated, Code::Unimplemented, Code::Internal, Code::ResourceExhausted] {
+    for code in [
+        Code::InvalidArgument,
+        Code::Unauthenticated,
+        Code::Unimplemented,
+        Code::Internal,
+        Code::ResourceExhausted,
+    ] {
         let address = grpc([Err(Status::new(code, "no"))]).await;
         assert_eq!(fates(OtlpProtocol::Grpc, address).await, (0, ALERTS, 0, 1), "{code:?}");
     }
-    for code in [Code::Unavailable, Code::DeadlineExceeded, Code::Aborted, Code::Cancelled, Code::OutOfRange, Code::DataLoss] {
+    for code in [
+        Code::Unavailable,
+        Code::DeadlineExceeded,
+        Code::Aborted,
+        Code::Cancelled,
+        Code::OutOfRange,
+        Code::DataLoss,
+    ] {
         let address = grpc([Err(Status::new(code, "later"))]).await;
         assert_eq!(fates(OtlpProtocol::Grpc, address).await, (ALERTS, 0, 0, 1), "{code:?}");
     }
@@ -220,7 +280,12 @@ async fn grpc_answers_are_judged_by_the_specification() {
 async fn grpc_exhaustion_with_a_time_is_repeated_then() {
     use tonic_types::{ErrorDetails, StatusExt};
     let details = ErrorDetails::with_retry_info(Some(Duration::from_secs(2)));
-    let address = grpc([Err(Status::with_error_details(Code::ResourceExhausted, "full", details))]).await;
+    let address = grpc([Err(Status::with_error_details(
+        Code::ResourceExhausted,
+        "full",
+        details,
+    ))])
+    .await;
     let start = Instant::now();
     assert_eq!(fates(OtlpProtocol::Grpc, address).await, (ALERTS, 0, 0, 1));
     assert!(start.elapsed() >= Duration::from_secs(2), "{:?}", start.elapsed());

@@ -27,7 +27,10 @@ fn get(address: SocketAddr, path: &str) -> String {
     write!(stream, "GET {path} HTTP/1.0\r\nHost: x\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
+    answer
+        .split_once("\r\n\r\n")
+        .map(|(_, body)| body.to_owned())
+        .unwrap_or_default()
 }
 
 /// The value of an instant query that gives one series.
@@ -41,8 +44,18 @@ fn query(prometheus: SocketAddr, query: &str) -> Option<(Value, f64)> {
 }
 
 fn snapshot(alerts: u64) -> Snapshot {
-    let alert = |rule: &str, count| AlertCount { rule: rule.into(), severity: Severity::High, sensor: Sensor::File, count };
-    let rule = |id: &str| RuleCount { id: id.into(), ruleset: "default".into(), matches: alerts, skipped: 0 };
+    let alert = |rule: &str, count| AlertCount {
+        rule: rule.into(),
+        severity: Severity::High,
+        sensor: Sensor::File,
+        count,
+    };
+    let rule = |id: &str| RuleCount {
+        id: id.into(),
+        ruleset: "default".into(),
+        matches: alerts,
+        skipped: 0,
+    };
     Snapshot {
         rules: vec![rule("etc"), rule("tmp")],
         alerts: vec![alert("etc", alerts), alert("tmp", 0)],
@@ -53,9 +66,17 @@ fn snapshot(alerts: u64) -> Snapshot {
 #[tokio::test(flavor = "multi_thread")]
 async fn series_come_back_from_prometheus() {
     let metrics = Metrics::new(300);
-    metrics.config_loaded(ConfigInfo { hash: "abc".into(), profile: "demo" }, 300);
+    metrics.config_loaded(
+        ConfigInfo {
+            hash: "abc".into(),
+            profile: "demo",
+        },
+        300,
+    );
     metrics.publish(snapshot(0));
-    let http = Http::start("127.0.0.1:0".parse().unwrap(), false, metrics.clone()).await.unwrap();
+    let http = Http::start("127.0.0.1:0".parse().unwrap(), false, metrics.clone())
+        .await
+        .unwrap();
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("prometheus.yml");
     let target = http.address();
@@ -68,26 +89,41 @@ async fn series_come_back_from_prometheus() {
     let mut command = Command::new(program("prometheus", "prometheus"));
     command
         .arg(format!("--config.file={}", config.display()))
-        .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
+        .arg(format!(
+            "--storage.tsdb.path={}",
+            directory.path().join("data").display()
+        ))
         .arg(format!("--web.listen-address={address}"));
     let log = directory.path().join("log");
     let _prometheus = Server::start(&mut command, &log);
     wait_for(address);
-    wait_until("a scrape", || query(address, "lapwing_alerts_total{rule=\"etc\"}").is_some());
+    wait_until("a scrape", || {
+        query(address, "lapwing_alerts_total{rule=\"etc\"}").is_some()
+    });
     metrics.publish(snapshot(3));
-    wait_until("the second value", || query(address, "lapwing_alerts_total{rule=\"etc\"}").is_some_and(|(_, v)| v == 3.0));
+    wait_until("the second value", || {
+        query(address, "lapwing_alerts_total{rule=\"etc\"}").is_some_and(|(_, v)| v == 3.0)
+    });
     let (labels, _) = query(address, "lapwing_alerts_total{rule=\"etc\"}").unwrap();
-    for (label, value) in [("severity", "high"), ("sensor", "file"), ("job", "lapwing"), ("instance", &*target.to_string())] {
+    for (label, value) in [
+        ("severity", "high"),
+        ("sensor", "file"),
+        ("job", "lapwing"),
+        ("instance", &*target.to_string()),
+    ] {
         assert_eq!(labels[label], value);
     }
     // Born at 0, so that the first alerts are an increase.
-    wait_until("an increase", || query(address, "increase(lapwing_alerts_total{rule=\"etc\"}[1m])").is_some_and(|(_, v)| v >= 3.0));
+    wait_until("an increase", || {
+        query(address, "increase(lapwing_alerts_total{rule=\"etc\"}[1m])").is_some_and(|(_, v)| v >= 3.0)
+    });
     assert_eq!(query(address, "lapwing_alerts_total{rule=\"tmp\"}").unwrap().1, 0.0);
     assert_eq!(query(address, "up").unwrap().1, 1.0);
     assert_eq!(query(address, "lapwing_config_info").unwrap().0["hash"], "abc");
     assert!(query(address, "process_resident_memory_bytes").unwrap().1 > 1e6);
     // Types and help came along: Prometheus read it as OpenMetrics, without an error.
-    let metadata: Value = serde_json::from_str(&get(address, "/api/v1/targets/metadata?metric=lapwing_alerts")).unwrap();
+    let metadata: Value =
+        serde_json::from_str(&get(address, "/api/v1/targets/metadata?metric=lapwing_alerts")).unwrap();
     assert_eq!(metadata["data"][0]["type"], "counter", "{metadata}");
     let targets: Value = serde_json::from_str(&get(address, "/api/v1/targets")).unwrap();
     assert_eq!(targets["data"]["activeTargets"][0]["lastError"], "", "{targets}");

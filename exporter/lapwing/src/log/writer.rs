@@ -45,7 +45,9 @@ impl Lines {
         let (queue, jobs) = sync_channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
         let count = lost.clone();
-        thread::Builder::new().name("lapwing-log".into()).spawn(move || run(target, &jobs, &count))?;
+        thread::Builder::new()
+            .name("lapwing-log".into())
+            .spawn(move || run(target, &jobs, &count))?;
         Ok(Lines { queue, lost })
     }
 
@@ -78,7 +80,11 @@ fn run(mut target: impl Write, jobs: &Receiver<Job>, lost: &AtomicU64) {
         }
         let now = lost.load(Relaxed);
         if now > said {
-            let _ = writeln!(target, "{{\"level\":\"WARN\",\"message\":\"{} lines of this log were lost\"}}", now - said);
+            let _ = writeln!(
+                target,
+                "{{\"level\":\"WARN\",\"message\":\"{} lines of this log were lost\"}}",
+                now - said
+            );
             said = now;
         }
     }
@@ -114,7 +120,10 @@ impl<'a> MakeWriter<'a> for Lines {
     type Writer = Line;
 
     fn make_writer(&'a self) -> Line {
-        Line { lines: self.clone(), text: Vec::new() }
+        Line {
+            lines: self.clone(),
+            text: Vec::new(),
+        }
     }
 }
 
@@ -142,6 +151,9 @@ mod tests {
         reader.read_to_string(&mut text).unwrap();
         let (ours, about): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with('x'));
         assert_eq!(ours.len() as u64 + lost, 3000);
-        assert!(about.iter().any(|line| line.contains("lines of this log were lost")), "{about:?}");
+        assert!(
+            about.iter().any(|line| line.contains("lines of this log were lost")),
+            "{about:?}"
+        );
     }
 }

@@ -11,7 +11,9 @@ pub(super) fn from_open_metrics(page: &str) -> String {
             // Its family's name depends on the type, which comes next.
             help = text.split_once(' ').map(|(_, text)| text);
         } else if let Some(family) = line.strip_prefix("# TYPE ") {
-            let Some((name, kind)) = family.split_once(' ') else { continue };
+            let Some((name, kind)) = family.split_once(' ') else {
+                continue;
+            };
             let (suffix, kind) = match kind {
                 "counter" => ("_total", "counter"),
                 "info" => ("_info", "gauge"),

@@ -13,7 +13,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use super::ConfigInfo;
 
 /// From one millisecond to one minute: an alert is meant to leave within a second, a collector that is down makes it late.
-const LATENCY_BUCKETS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
+const LATENCY_BUCKETS: [f64; 14] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0,
+];
 
 /// Why an alert did not leave by an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

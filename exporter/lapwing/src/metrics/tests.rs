@@ -13,26 +13,69 @@ use super::{
 };
 
 fn rule(id: &str, matches: u64) -> RuleCount {
-    RuleCount { id: id.into(), ruleset: "default".into(), matches, skipped: 1 }
+    RuleCount {
+        id: id.into(),
+        ruleset: "default".into(),
+        matches,
+        skipped: 1,
+    }
 }
 
 fn alerts(rule: &str, count: u64) -> AlertCount {
-    AlertCount { rule: rule.into(), severity: Severity::High, sensor: Sensor::File, count }
+    AlertCount {
+        rule: rule.into(),
+        severity: Severity::High,
+        sensor: Sensor::File,
+        count,
+    }
 }
 
 fn full() -> Snapshot {
     Snapshot {
-        events: vec![EventCount { sensor: Sensor::Process, kind: "exec", count: 5 }],
-        losses: vec![LossCount { sensor: Sensor::File, stage: "ring_full", count: 2 }],
+        events: vec![EventCount {
+            sensor: Sensor::Process,
+            kind: "exec",
+            count: 5,
+        }],
+        losses: vec![LossCount {
+            sensor: Sensor::File,
+            stage: "ring_full",
+            count: 2,
+        }],
         self_excluded: 3,
         rules: vec![rule("etc", 4), rule("tmp", 0), rule("shm", 10), rule("dev", 20)],
-        alerts: vec![alerts("etc", 1), alerts("tmp", 0), alerts("shm", 7), alerts("dev", 8), alerts("score.lineage", 1)],
+        alerts: vec![
+            alerts("etc", 1),
+            alerts("tmp", 0),
+            alerts("shm", 7),
+            alerts("dev", 8),
+            alerts("score.lineage", 1),
+        ],
         folded: 9,
         late: 1,
-        queues: vec![QueueDepth { name: "events", length: 1, capacity: 10 }],
-        tables: vec![TableSize { name: "processes", entries: 2, capacity: 20, evicted: 3 }],
-        hooks: vec![HookInfo { sensor: Sensor::File, hook: "open".into(), flavour: "syscall", state: "attached" }],
-        programs: vec![ProgramCount { name: "lw_open".into(), runs: 7, nanoseconds: 1_500_000_000, recursion_misses: 1 }],
+        queues: vec![QueueDepth {
+            name: "events",
+            length: 1,
+            capacity: 10,
+        }],
+        tables: vec![TableSize {
+            name: "processes",
+            entries: 2,
+            capacity: 20,
+            evicted: 3,
+        }],
+        hooks: vec![HookInfo {
+            sensor: Sensor::File,
+            hook: "open".into(),
+            flavour: "syscall",
+            state: "attached",
+        }],
+        programs: vec![ProgramCount {
+            name: "lw_open".into(),
+            runs: 7,
+            nanoseconds: 1_500_000_000,
+            recursion_misses: 1,
+        }],
         map_memory: 4096,
     }
 }
@@ -40,7 +83,13 @@ fn full() -> Snapshot {
 fn metrics(max_rules: usize) -> Metrics {
     let metrics = Metrics::new(max_rules);
     metrics.publish(full());
-    metrics.config_loaded(ConfigInfo { hash: "abc".into(), profile: "demo" }, max_rules);
+    metrics.config_loaded(
+        ConfigInfo {
+            hash: "abc".into(),
+            profile: "demo",
+        },
+        max_rules,
+    );
     let output = metrics.output("json", 64);
     output.queued();
     output.queued();
@@ -76,7 +125,11 @@ fn every_family_is_there() {
     ] {
         assert!(page.lines().any(|l| l == line), "missing: {line}\n{page}");
     }
-    for family in ["process_cpu_seconds_total ", "process_resident_memory_bytes ", "lapwing_build_info{version="] {
+    for family in [
+        "process_cpu_seconds_total ",
+        "process_resident_memory_bytes ",
+        "lapwing_build_info{version=",
+    ] {
         assert!(page.lines().any(|l| l.starts_with(family)), "missing: {family}\n{page}");
     }
 }
@@ -84,13 +137,22 @@ fn every_family_is_there() {
 #[test]
 fn rules_past_the_bound_are_added_up_under_their_ruleset() {
     let page = metrics(2).encode(Format::OpenMetrics);
-    let rules: Vec<_> = page.lines().filter(|l| l.starts_with("lapwing_rule_matches_total{")).collect();
-    assert_eq!(rules, [
-        "lapwing_rule_matches_total{rule=\"default\"} 30",
-        "lapwing_rule_matches_total{rule=\"etc\"} 4",
-        "lapwing_rule_matches_total{rule=\"tmp\"} 0",
-    ]);
-    assert!(page.contains("lapwing_alerts_total{rule=\"default\",severity=\"high\",sensor=\"file\"} 15\n"), "{page}");
+    let rules: Vec<_> = page
+        .lines()
+        .filter(|l| l.starts_with("lapwing_rule_matches_total{"))
+        .collect();
+    assert_eq!(
+        rules,
+        [
+            "lapwing_rule_matches_total{rule=\"default\"} 30",
+            "lapwing_rule_matches_total{rule=\"etc\"} 4",
+            "lapwing_rule_matches_total{rule=\"tmp\"} 0",
+        ]
+    );
+    assert!(
+        page.contains("lapwing_alerts_total{rule=\"default\",severity=\"high\",sensor=\"file\"} 15\n"),
+        "{page}"
+    );
     assert!(page.contains("lapwing_alerts_total{rule=\"score.lineage\","));
 }
 

@@ -18,7 +18,11 @@ pub(super) struct Account {
 impl Account {
     /// At most `capacity` alerts wait or are on their way.
     pub(super) fn new(counters: Arc<OutputCounters>, capacity: usize) -> Arc<Account> {
-        Arc::new(Account { counters, capacity: capacity as u64, waiting: AtomicU64::new(0) })
+        Arc::new(Account {
+            counters,
+            capacity: capacity as u64,
+            waiting: AtomicU64::new(0),
+        })
     }
 
     /// Hands an alert over if there is room; otherwise it is lost. What `queue` cannot take is lost too.
@@ -36,7 +40,8 @@ impl Account {
     pub(super) fn sent(&self, alerts: u64, ages: impl IntoIterator<Item = f64>) {
         if self.settle(alerts) {
             self.counters.sent(alerts);
-            ages.into_iter().for_each(|seconds| self.counters.observe_latency(seconds));
+            ages.into_iter()
+                .for_each(|seconds| self.counters.observe_latency(seconds));
         }
     }
 
@@ -61,6 +66,8 @@ impl Account {
 
     /// False for alerts that were abandoned before.
     fn settle(&self, alerts: u64) -> bool {
-        self.waiting.fetch_update(Relaxed, Relaxed, |waiting| waiting.checked_sub(alerts)).is_ok()
+        self.waiting
+            .fetch_update(Relaxed, Relaxed, |waiting| waiting.checked_sub(alerts))
+            .is_ok()
     }
 }

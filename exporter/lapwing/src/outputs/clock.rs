@@ -22,7 +22,9 @@ impl WallClock {
         let before = nanoseconds(ClockId::Boottime);
         let wall = nanoseconds(ClockId::Realtime);
         let after = nanoseconds(ClockId::Boottime);
-        WallClock { boot: wall - (before + (after - before) / 2) }
+        WallClock {
+            boot: wall - (before + (after - before) / 2),
+        }
     }
 
     /// Takes over what changed since, when somebody set the clock or it drifted noticeably.
@@ -97,22 +99,41 @@ mod tests {
     #[test]
     fn dates_are_those_of_coreutils() {
         // Leap days, ends of centuries, and a spread in between.
-        let mut times = vec![0, 951_782_399, 951_782_400, 951_868_800, 1_709_164_800, 4_107_542_399, 4_107_542_400, 13_574_563_200];
+        let mut times = vec![
+            0,
+            951_782_399,
+            951_782_400,
+            951_868_800,
+            1_709_164_800,
+            4_107_542_399,
+            4_107_542_400,
+            13_574_563_200,
+        ];
         times.extend((0..40).map(|i| i * 97_654_321));
         for seconds in times {
-            let output = Command::new("date").args(["-u", "-d", &format!("@{seconds}"), "+%Y-%m-%dT%H:%M:%S.000000007Z"]).output().unwrap();
-            assert_eq!(rfc3339(seconds * 1_000_000_000 + 7), String::from_utf8(output.stdout).unwrap().trim());
+            let output = Command::new("date")
+                .args(["-u", "-d", &format!("@{seconds}"), "+%Y-%m-%dT%H:%M:%S.000000007Z"])
+                .output()
+                .unwrap();
+            assert_eq!(
+                rfc3339(seconds * 1_000_000_000 + 7),
+                String::from_utf8(output.stdout).unwrap().trim()
+            );
         }
     }
 
     #[test]
     fn the_clock_follows_steps_but_not_jitter() {
         let now = WallClock::now();
-        let mut jitter = WallClock { boot: now.boot + TOLERANCE / 2 };
+        let mut jitter = WallClock {
+            boot: now.boot + TOLERANCE / 2,
+        };
         let before = jitter;
         jitter.follow();
         assert_eq!(jitter, before);
-        let mut stepped = WallClock { boot: now.boot - 3_600_000_000_000 };
+        let mut stepped = WallClock {
+            boot: now.boot - 3_600_000_000_000,
+        };
         stepped.follow();
         assert!(stepped.boot.abs_diff(now.boot) < TOLERANCE.unsigned_abs());
         let at = BootTime(u64::try_from(nanoseconds(ClockId::Boottime)).unwrap());

@@ -29,16 +29,23 @@ impl Host {
     /// Reads them, files below `root` (`/`, or where the host's root is mounted).
     pub fn read(root: &Path) -> Host {
         let uname = uname();
-        let release = read(root, "etc/os-release").or_else(|| read(root, "usr/lib/os-release")).unwrap_or_default();
+        let release = read(root, "etc/os-release")
+            .or_else(|| read(root, "usr/lib/os-release"))
+            .unwrap_or_default();
         Host {
             name: uname.nodename().to_string_lossy().into_owned(),
-            id: read(root, "etc/machine-id").map(|id| id.trim().to_owned()).filter(|id| !id.is_empty() && id != "uninitialized"),
+            id: read(root, "etc/machine-id")
+                .map(|id| id.trim().to_owned())
+                .filter(|id| !id.is_empty() && id != "uninitialized"),
             arch: arch(&uname.machine().to_string_lossy()).to_owned(),
             kernel: uname.release().to_string_lossy().into_owned(),
             os_name: os_release(&release, "ID"),
             os_version: os_release(&release, "VERSION_ID"),
             os_description: os_release(&release, "PRETTY_NAME"),
-            instance: fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap_or_default().trim().to_owned(),
+            instance: fs::read_to_string("/proc/sys/kernel/random/uuid")
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
         }
     }
 }
@@ -57,7 +64,9 @@ fn arch(machine: &str) -> &str {
 
 /// A value of os-release(5), its quotes removed.
 fn os_release(text: &str, key: &str) -> Option<String> {
-    let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
     let value = value.trim().trim_matches(['"', '\'']);
     (!value.is_empty()).then(|| value.to_owned())
 }
@@ -71,7 +80,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("etc")).unwrap();
         fs::write(root.path().join("etc/machine-id"), "0123456789abcdef0123456789abcdef\n").unwrap();
-        fs::write(root.path().join("etc/os-release"), "NAME=\"X\"\nVERSION_ID=\"12\"\nID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n").unwrap();
+        fs::write(
+            root.path().join("etc/os-release"),
+            "NAME=\"X\"\nVERSION_ID=\"12\"\nID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n",
+        )
+        .unwrap();
         let host = Host::read(root.path());
         assert_eq!(host.id.as_deref(), Some("0123456789abcdef0123456789abcdef"));
         assert_eq!(host.os_name.as_deref(), Some("debian"));

@@ -67,7 +67,13 @@ impl Json {
                 let _ = end.send(());
             })
             .map_err(JsonError::Thread)?;
-        Ok(Json { queue, target, file, account, ended })
+        Ok(Json {
+            queue,
+            target,
+            file,
+            account,
+            ended,
+        })
     }
 
     /// Never blocks.
@@ -94,7 +100,12 @@ impl Json {
         drop(self.queue);
         if timeout_at(deadline, self.ended).await.is_err() {
             let left = self.account.abandon();
-            tracing::error!(output = NAME, lost = left, "{} did not take the alerts that waited", self.target);
+            tracing::error!(
+                output = NAME,
+                lost = left,
+                "{} did not take the alerts that waited",
+                self.target
+            );
         }
     }
 }
@@ -119,7 +130,8 @@ impl Writer {
                 Err(error) => {
                     self.account.error();
                     self.account.lost(LostReason::WriteError, 1);
-                    self.trouble.failed(NAME, &format_args!("cannot write to {}: {error}", self.name), 1);
+                    self.trouble
+                        .failed(NAME, &format_args!("cannot write to {}: {error}", self.name), 1);
                 }
             }
         }

@@ -19,8 +19,8 @@ use tokio::{
     time::Instant,
 };
 
-pub use endpoint::OtlpError;
 use endpoint::Endpoint;
+pub use endpoint::OtlpError;
 
 use super::{AlertRecord, account::Account, host::Host};
 use crate::{config, metrics::OutputCounters};
@@ -53,7 +53,12 @@ impl Otlp {
         let account = Account::new(counters, capacity);
         let worker = worker::Worker::new(transport, record::Envelope::new(host), account.clone());
         let worker = tokio::spawn(worker.run(records, stopped));
-        Ok(Otlp { queue, stop, worker, account })
+        Ok(Otlp {
+            queue,
+            stop,
+            worker,
+            account,
+        })
     }
 
     /// Never blocks.
@@ -83,7 +88,10 @@ enum Outcome {
     /// The collector took it, except for this many records.
     Accepted { rejected: u64, message: String },
     /// Not now: the same request may be sent again, not before this time if the collector named one.
-    Later { after: Option<std::time::Duration>, why: String },
+    Later {
+        after: Option<std::time::Duration>,
+        why: String,
+    },
     /// Never: sending it again would not help.
     Refused { why: String },
     /// The answer is none of OTLP's: nobody knows.

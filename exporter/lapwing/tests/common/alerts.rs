@@ -9,7 +9,10 @@ use lapwing_engine::{
 fn process(pid: u32, name: &str, executable: &str) -> ProcessView {
     ProcessView {
         pid,
-        key: ProcessKey { pid, start: u64::from(pid) * 1_000_000_000 },
+        key: ProcessKey {
+            pid,
+            start: u64::from(pid) * 1_000_000_000,
+        },
         name: name.into(),
         executable: Some(executable.into()),
         args: Some(vec![name.into(), "--token=***".into(), "a \"quoted\"\nline".into()]),
@@ -21,7 +24,12 @@ fn process(pid: u32, name: &str, executable: &str) -> ProcessView {
         loginuid: Some(1002),
         capabilities: vec!["CAP_CHOWN".into(), "CAP_KILL".into()],
         cgroup: Some("/user.slice".into()),
-        namespaces: Some(NamespacesView { pid: 1, mnt: 2, net: 3, user: 4 }),
+        namespaces: Some(NamespacesView {
+            pid: 1,
+            mnt: 2,
+            net: 3,
+            user: 4,
+        }),
         exit_code: Some(3),
         exit_signal: Some("SIGSEGV".into()),
     }
@@ -44,7 +52,10 @@ pub fn alert(number: u64) -> Alert {
         count: 1,
         objects: Some(2),
         process: Some(process(200, "bash", "/usr/bin/bash")),
-        lineage: vec![process(100, "sshd", "/usr/sbin/sshd"), process(1, "systemd", "/usr/lib/systemd/systemd")],
+        lineage: vec![
+            process(100, "sshd", "/usr/sbin/sshd"),
+            process(1, "systemd", "/usr/lib/systemd/systemd"),
+        ],
         file: Some(FileView {
             path: "/etc/passwd".into(),
             target: Some("/etc/passwd-".into()),

@@ -2,13 +2,7 @@
 
 #![allow(dead_code)]
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    net::SocketAddr,
-    path::PathBuf,
-    process::Command,
-};
+use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf, process::Command};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -32,14 +26,22 @@ impl Tap {
         // Unbuffered: the lines are read while it runs.
         let server = Server::start(command.args(["-u", "-m", "oteltap", "--port", &port]), &output);
         wait_for(address);
-        Tap { _server: server, address, output, _directory: directory }
+        Tap {
+            _server: server,
+            address,
+            output,
+            _directory: directory,
+        }
     }
 
     fn lines(&self) -> Vec<Value> {
         let text = fs::read_to_string(&self.output).unwrap();
         // The last line may be incomplete.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        whole
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
     }
 
     /// Until so many records came.
@@ -53,33 +55,62 @@ impl Tap {
     }
 }
 
-/// rotel: takes gRPC and HTTP and forwards to `tap`.
+/// rotel: takes OTLP/gRPC, prints each record over many lines.
 pub struct Rotel {
     _server: Server,
-    pub grpc: SocketAddr,
-    log: PathBuf,
+    output: PathBuf,
     _directory: TempDir,
 }
 
 impl Rotel {
-    pub fn start(grpc: SocketAddr, tap: &Tap) -> Rotel {
+    pub fn start(grpc: SocketAddr) -> Rotel {
         let directory = tempfile::tempdir().unwrap();
-        let log = directory.path().join("rotel.log");
+        let output = directory.path().join("rotel.out");
         let file = |name: &str| directory.path().join(name).display().to_string();
         let mut command = Command::new(agent());
         command
-            .args(["start", "--exporter", "otlp", "--otlp-exporter-protocol", "http", "--otlp-exporter-compression", "none"])
-            .args(["--otlp-grpc-endpoint", &grpc.to_string(), "--otlp-http-endpoint", &free().to_string()])
-            .args(["--otlp-exporter-endpoint", &format!("http://{}", tap.address)])
-            .args(["--pid-file", &file("pid"), "--log-file", &file("log"), "--batch-timeout", "50ms"])
-            .args(["--debug-log", "logs", "--debug-log-verbosity", "detailed"]);
-        let server = Server::start(&mut command, &log);
+            .args([
+                "start",
+                "--exporter",
+                "blackhole",
+                "--debug-log",
+                "logs",
+                "--debug-log-verbosity",
+                "detailed",
+            ])
+            .args([
+                "--otlp-grpc-endpoint",
+                &grpc.to_string(),
+                "--otlp-http-endpoint",
+                &free().to_string(),
+            ])
+            .args(["--pid-file", &file("pid"), "--log-file", &file("log")]);
+        let server = Server::start(&mut command, &output);
         wait_for(grpc);
-        Rotel { _server: server, grpc, log, _directory: directory }
+        Rotel {
+            _server: server,
+            output,
+            _directory: directory,
+        }
     }
 
+    /// All that it printed.
     pub fn said(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
+        fs::read_to_string(&self.output).unwrap()
+    }
+
+    /// The ids of the alerts, once so many came.
+    pub fn wait(&self, records: usize) -> Vec<String> {
+        let mut ids = Vec::new();
+        wait_until(&format!("{records} records"), || {
+            let said = self.said();
+            let lines = said
+                .lines()
+                .filter_map(|line| line.trim().strip_prefix("-> lapwing.alert.id: Str("));
+            ids = lines.map(|id| id.trim_end_matches(')').to_owned()).collect();
+            ids.len() >= records
+        });
+        ids
     }
 }
 
@@ -89,7 +120,9 @@ fn agent() -> PathBuf {
         let agent = python.ok()?.path().join("site-packages/rotel/rotel-agent");
         agent.exists().then_some(agent)
     });
-    found.next().unwrap_or_else(|| panic!("rotel is missing below {}: run scripts/venv.sh", library.display()))
+    found
+        .next()
+        .unwrap_or_else(|| panic!("rotel is missing below {}: run scripts/venv.sh", library.display()))
 }
 
 /// A log record as it arrived, attributes by name.
@@ -101,7 +134,10 @@ pub struct Record {
 
 impl Record {
     pub fn text(&self, attribute: &str) -> &str {
-        self.attributes.get(attribute).and_then(|v| v["stringValue"].as_str()).unwrap_or("(absent)")
+        self.attributes
+            .get(attribute)
+            .and_then(|v| v["stringValue"].as_str())
+            .unwrap_or("(absent)")
     }
 
     pub fn int(&self, attribute: &str) -> Option<i64> {
@@ -110,7 +146,11 @@ impl Record {
     }
 
     pub fn array(&self, attribute: &str) -> Vec<Value> {
-        let values = self.attributes.get(attribute).map(|v| v["arrayValue"]["values"].clone()).unwrap_or_default();
+        let values = self
+            .attributes
+            .get(attribute)
+            .map(|v| v["arrayValue"]["values"].clone())
+            .unwrap_or_default();
         values.as_array().cloned().unwrap_or_default()
     }
 
@@ -121,11 +161,21 @@ impl Record {
 
 fn record_of(json: &Value) -> Option<Record> {
     json.get("severityText")?;
-    Some(Record { json: json.clone(), attributes: by_name(&json["attributes"]) })
+    Some(Record {
+        json: json.clone(),
+        attributes: by_name(&json["attributes"]),
+    })
 }
 
 fn by_name(attributes: &Value) -> BTreeMap<String, Value> {
     let pairs = attributes.as_array().cloned().unwrap_or_default();
-    pairs.iter().map(|pair| (pair["key"].as_str().unwrap_or_default().to_owned(), pair["value"].clone())).collect()
+    pairs
+        .iter()
+        .map(|pair| {
+            (
+                pair["key"].as_str().unwrap_or_default().to_owned(),
+                pair["value"].clone(),
+            )
+        })
+        .collect()
 }
-

@@ -28,7 +28,11 @@ impl Drop for Server {
 impl Server {
     pub fn start(command: &mut Command, log: &Path) -> Server {
         let log = File::create(log).unwrap();
-        let child = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn();
         Server(child.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}")))
     }
 }
@@ -49,16 +53,20 @@ pub fn venv(path: &str) -> PathBuf {
 /// A program of the system.
 pub fn program(name: &str, package: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.exists());
+    let found = std::env::split_paths(&path)
+        .map(|directory| directory.join(name))
+        .find(|file| file.exists());
     found.unwrap_or_else(|| panic!("{name} is missing: run scripts/setup.sh test, or install Debian's {package}"))
 }
 
 /// Until somebody listens there.
 pub fn wait_for(address: SocketAddr) {
-    wait_until(&format!("a listener on {address}"), || match TcpStream::connect(address) {
-        Ok(_) => true,
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => false,
-        Err(error) => panic!("{address}: {error}"),
+    wait_until(&format!("a listener on {address}"), || {
+        match TcpStream::connect(address) {
+            Ok(_) => true,
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => false,
+            Err(error) => panic!("{address}: {error}"),
+        }
     });
 }
 

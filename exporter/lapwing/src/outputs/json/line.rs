@@ -74,5 +74,8 @@ pub(in crate::outputs) fn line(record: &AlertRecord) -> String {
 }
 
 fn process<'a>(view: &'a ProcessView, wall: &WallClock) -> Process<'a> {
-    Process { start_time: wall.rfc3339(lapwing_engine::event::BootTime(view.key.start)), view }
+    Process {
+        start_time: wall.rfc3339(lapwing_engine::event::BootTime(view.key.start)),
+        view,
+    }
 }

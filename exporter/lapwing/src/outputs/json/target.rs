@@ -53,16 +53,33 @@ impl fmt::Display for Target {
 
 impl Target {
     pub(super) fn new(path: &Path) -> Target {
-        if path == Path::new("-") { Target::Stdout } else { Target::File(path.to_owned()) }
+        if path == Path::new("-") {
+            Target::Stdout
+        } else {
+            Target::File(path.to_owned())
+        }
     }
 
     /// Opens for appending; a new file is 0600, a new directory 0700. What exists keeps its mode: an administrator may have chosen it.
     pub(super) fn open(&self) -> Result<File, JsonError> {
         match self {
-            Target::Stdout => io::stdout().as_fd().try_clone_to_owned().map(File::from).map_err(JsonError::Stdout),
+            Target::Stdout => io::stdout()
+                .as_fd()
+                .try_clone_to_owned()
+                .map(File::from)
+                .map_err(JsonError::Stdout),
             Target::File(path) => {
-                let file = open_file(path).map_err(|error| JsonError::Open { path: path.clone(), error })?;
-                let kind = file.metadata().map_err(|error| JsonError::Open { path: path.clone(), error })?.file_type();
+                let file = open_file(path).map_err(|error| JsonError::Open {
+                    path: path.clone(),
+                    error,
+                })?;
+                let kind = file
+                    .metadata()
+                    .map_err(|error| JsonError::Open {
+                        path: path.clone(),
+                        error,
+                    })?
+                    .file_type();
                 match kind.is_file() || kind.is_char_device() {
                     true => Ok(file),
                     false => Err(JsonError::Kind(path.clone())),
@@ -78,7 +95,12 @@ fn open_file(path: &Path) -> io::Result<File> {
     }
     // Non-blocking, so that a pipe without a reader is refused instead of waited for; it changes nothing for a file.
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(nonblocking).open(path)
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(nonblocking)
+        .open(path)
 }
 
 /// Writes everything, also where standard output is non-blocking (a terminal shared with another program).

@@ -18,8 +18,15 @@ use crate::{
 mod alerts;
 
 fn record(number: u64) -> Arc<AlertRecord> {
-    let host = Arc::new(Host { name: "box".into(), ..Host::default() });
-    Arc::new(AlertRecord { alert: alerts::alert(number), wall: WallClock::now(), host })
+    let host = Arc::new(Host {
+        name: "box".into(),
+        ..Host::default()
+    });
+    Arc::new(AlertRecord {
+        alert: alerts::alert(number),
+        wall: WallClock::now(),
+        host,
+    })
 }
 
 fn soon() -> Instant {
@@ -28,7 +35,10 @@ fn soon() -> Instant {
 
 #[test]
 fn the_line_has_every_key_of_the_alert_in_the_documented_order() {
-    let record = AlertRecord { wall: WallClock { boot: 0 }, ..(*record(7)).clone() };
+    let record = AlertRecord {
+        wall: WallClock { boot: 0 },
+        ..(*record(7)).clone()
+    };
     let text = line(&record);
     assert!(!text.contains('\n'));
     let parsed: Value = serde_json::from_str(&text).unwrap();
@@ -40,8 +50,14 @@ fn the_line_has_every_key_of_the_alert_in_the_documented_order() {
     theirs["lineage"][0]["start_time"] = "1970-01-01T00:01:40.000000000Z".into();
     theirs["lineage"][1]["start_time"] = "1970-01-01T00:00:01.000000000Z".into();
     assert_eq!(parsed, theirs);
-    let keys = ["time", "id", "rule", "severity", "sensor", "event", "result", "errno", "message", "tags", "count", "process", "lineage"];
-    let positions: Vec<_> = keys.iter().map(|key| text.find(&format!("\"{key}\":")).unwrap()).collect();
+    let keys = [
+        "time", "id", "rule", "severity", "sensor", "event", "result", "errno", "message", "tags", "count", "process",
+        "lineage",
+    ];
+    let positions: Vec<_> = keys
+        .iter()
+        .map(|key| text.find(&format!("\"{key}\":")).unwrap())
+        .collect();
     assert!(positions.is_sorted(), "{text}");
 }
 
@@ -60,7 +76,10 @@ async fn a_file_is_private_appended_to_and_reopened() {
     let rotated = directory.path().join("rotated");
     fs::rename(&path, &rotated).unwrap();
     json.reopen().unwrap();
-    assert_eq!(json.own_file().unwrap().metadata().unwrap().ino(), fs::metadata(&path).unwrap().ino());
+    assert_eq!(
+        json.own_file().unwrap().metadata().unwrap().ino(),
+        fs::metadata(&path).unwrap().ino()
+    );
     json.send(record(2));
     json.shutdown(soon()).await;
     // A second run appends.
@@ -69,16 +88,31 @@ async fn a_file_is_private_appended_to_and_reopened() {
     json.shutdown(soon()).await;
     let ids = |path| -> Vec<String> {
         let text = fs::read_to_string(path).unwrap();
-        text.lines().map(|l| serde_json::from_str::<Value>(l).unwrap()["id"].as_str().unwrap().to_owned()).collect()
+        text.lines()
+            .map(|l| {
+                serde_json::from_str::<Value>(l).unwrap()["id"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect()
     };
-    assert_eq!((ids(&rotated), ids(&path)), (vec!["id-1".to_owned()], vec!["id-2".to_owned(), "id-3".to_owned()]));
+    assert_eq!(
+        (ids(&rotated), ids(&path)),
+        (vec!["id-1".to_owned()], vec!["id-2".to_owned(), "id-3".to_owned()])
+    );
     assert_eq!((counters.total_sent(), counters.waiting()), (3, 0));
 }
 
 #[test]
 fn paths_that_cannot_work_are_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let start = |path: &Path| Json::start(path, 1, Metrics::new(1).output("json", 1)).map(|_| ()).unwrap_err().to_string();
+    let start = |path: &Path| {
+        Json::start(path, 1, Metrics::new(1).output("json", 1))
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
+    };
     let fifo = directory.path().join("fifo");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
     assert!(start(&fifo).contains("cannot open"), "{}", start(&fifo));
@@ -99,7 +133,14 @@ async fn what_cannot_be_written_is_counted() {
     let json = Json::start(Path::new("/dev/full"), 10, counters.clone()).unwrap();
     (0..5).for_each(|n| json.send(record(n)));
     json.shutdown(soon()).await;
-    assert_eq!((counters.total_sent(), counters.total_lost(LostReason::WriteError), counters.waiting()), (0, 5, 0));
+    assert_eq!(
+        (
+            counters.total_sent(),
+            counters.total_lost(LostReason::WriteError),
+            counters.waiting()
+        ),
+        (0, 5, 0)
+    );
     assert_eq!(counters.total_errors(), 5);
 }
 
@@ -130,7 +171,10 @@ async fn a_blocked_reader_blocks_nobody_and_everything_is_accounted_for() {
     drop(reader);
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(counters.total_sent() + refused + shutdown, sent + 1000);
-    assert_eq!((counters.waiting(), counters.total_lost(LostReason::WriteError)), (0, 0));
+    assert_eq!(
+        (counters.waiting(), counters.total_lost(LostReason::WriteError)),
+        (0, 0)
+    );
 }
 
 #[tokio::test]
@@ -141,7 +185,10 @@ async fn a_reader_that_is_gone_is_counted_and_the_writer_lives_on() {
     let json = over(File::from(std::os::fd::OwnedFd::from(pipe)), 16, counters.clone());
     (0..10).for_each(|n| json.send(record(n)));
     json.shutdown(soon()).await;
-    assert_eq!((counters.total_lost(LostReason::WriteError), counters.total_sent()), (10, 0));
+    assert_eq!(
+        (counters.total_lost(LostReason::WriteError), counters.total_sent()),
+        (10, 0)
+    );
 }
 
 /// Half a line was written before the disk was full: the next line starts on a line of its own.
@@ -163,7 +210,12 @@ async fn a_cut_line_does_not_spoil_the_next() {
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
     assert!(text.starts_with('\n') && text.ends_with('\n'));
-    assert_eq!(text.lines().filter(|l| serde_json::from_str::<Value>(l).is_ok()).count(), 2);
+    assert_eq!(
+        text.lines()
+            .filter(|l| serde_json::from_str::<Value>(l).is_ok())
+            .count(),
+        2
+    );
 }
 
 fn over(file: File, capacity: usize, counters: Arc<OutputCounters>) -> Json {

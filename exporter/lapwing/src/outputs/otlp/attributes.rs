@@ -35,13 +35,19 @@ impl Attributes {
 
     /// Nothing for an empty list.
     pub(super) fn texts<S: AsRef<str>>(&mut self, key: &str, values: &[S]) {
-        let values: Vec<_> = values.iter().map(|v| Value::StringValue(v.as_ref().to_owned())).collect();
+        let values: Vec<_> = values
+            .iter()
+            .map(|v| Value::StringValue(v.as_ref().to_owned()))
+            .collect();
         self.array(key, values);
     }
 
     /// A list of groups of attributes; nothing for an empty one.
     pub(super) fn groups(&mut self, key: &str, groups: impl IntoIterator<Item = Attributes>) {
-        let values = groups.into_iter().map(|group| Value::KvlistValue(KeyValueList { values: group.0 })).collect();
+        let values = groups
+            .into_iter()
+            .map(|group| Value::KvlistValue(KeyValueList { values: group.0 }))
+            .collect();
         self.array(key, values);
     }
 
@@ -53,7 +59,11 @@ impl Attributes {
     }
 
     fn push(&mut self, key: &str, value: Value) {
-        self.0.push(KeyValue { key: key.to_owned(), value: Some(any(value)), ..KeyValue::default() });
+        self.0.push(KeyValue {
+            key: key.to_owned(),
+            value: Some(any(value)),
+            ..KeyValue::default()
+        });
     }
 }
 

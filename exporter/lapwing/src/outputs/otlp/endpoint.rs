@@ -13,8 +13,16 @@ use crate::config::{Otlp, OtlpProtocol};
 /// Where OTLP/HTTP takes logs, below the endpoint.
 const LOGS_PATH: &str = "/v1/logs";
 /// Headers that the protocol itself sets.
-const RESERVED: [&str; 8] =
-    ["content-type", "content-length", "transfer-encoding", "connection", "host", "te", "grpc-timeout", "grpc-encoding"];
+const RESERVED: [&str; 8] = [
+    "content-type",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "host",
+    "te",
+    "grpc-timeout",
+    "grpc-encoding",
+];
 
 /// What is wrong with `[otlp]`.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -58,12 +66,23 @@ impl Endpoint {
             OtlpProtocol::Grpc => "http://127.0.0.1:4317",
             OtlpProtocol::HttpProtobuf => "http://127.0.0.1:4318",
         };
-        let wrong = |problem: String| OtlpError::Endpoint { endpoint: without_user(text), problem, example };
-        let uri: Uri = text.trim().parse().map_err(|error| wrong(format!("is not a URL ({error})")))?;
+        let wrong = |problem: String| OtlpError::Endpoint {
+            endpoint: without_user(text),
+            problem,
+            example,
+        };
+        let uri: Uri = text
+            .trim()
+            .parse()
+            .map_err(|error| wrong(format!("is not a URL ({error})")))?;
         let tls = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
-            Some(other) => return Err(wrong(format!("has the scheme {other:?}, which is neither http nor https"))),
+            Some(other) => {
+                return Err(wrong(format!(
+                    "has the scheme {other:?}, which is neither http nor https"
+                )));
+            }
             None => return Err(wrong("does not say http:// or https://".into())),
         };
         let authority = uri.authority().ok_or_else(|| wrong("names no host".into()))?;
@@ -73,27 +92,41 @@ impl Endpoint {
         }
         let path = match settings.protocol {
             OtlpProtocol::Grpc if uri.path() != "/" => {
-                return Err(wrong("has a path, which gRPC does not know (protocol = \"http/protobuf\" does)".into()));
+                return Err(wrong(
+                    "has a path, which gRPC does not know (protocol = \"http/protobuf\" does)".into(),
+                ));
             }
             OtlpProtocol::Grpc => "/".into(),
             OtlpProtocol::HttpProtobuf => logs_path(uri.path()),
         };
         let mut parts = uri.into_parts();
-        parts.path_and_query = Some(PathAndQuery::try_from(path).map_err(|error| wrong(format!("has a bad path ({error})")))?);
+        parts.path_and_query =
+            Some(PathAndQuery::try_from(path).map_err(|error| wrong(format!("has a bad path ({error})")))?);
         let uri = Uri::from_parts(parts).map_err(|error| wrong(format!("is not a URL ({error})")))?;
-        Ok(Endpoint { uri, tls, headers: headers(settings)?, timeout: settings.timeout })
+        Ok(Endpoint {
+            uri,
+            tls,
+            headers: headers(settings)?,
+            timeout: settings.timeout,
+        })
     }
 }
 
 /// The endpoint is a base unless it names the logs already, as OpenTelemetry's own settings have it.
 fn logs_path(path: &str) -> String {
     let base = path.trim_end_matches('/');
-    if base.ends_with(LOGS_PATH) { base.to_owned() } else { format!("{base}{LOGS_PATH}") }
+    if base.ends_with(LOGS_PATH) {
+        base.to_owned()
+    } else {
+        format!("{base}{LOGS_PATH}")
+    }
 }
 
 fn check_authority(authority: &Authority) -> Result<(), &'static str> {
     if authority.as_str().contains('@') {
-        return Err("has a user or password in it: send credentials by [otlp] headers, as authorization = \"Basic ...\"");
+        return Err(
+            "has a user or password in it: send credentials by [otlp] headers, as authorization = \"Basic ...\"",
+        );
     }
     if authority.host().is_empty() {
         return Err("names no host");
@@ -109,7 +142,10 @@ fn check_authority(authority: &Authority) -> Result<(), &'static str> {
 
 fn headers(settings: &Otlp) -> Result<Vec<(HeaderName, HeaderValue)>, OtlpError> {
     let header = |(name, value): (&String, &String)| {
-        let wrong = |problem| OtlpError::Header { name: name.clone(), problem };
+        let wrong = |problem| OtlpError::Header {
+            name: name.clone(),
+            problem,
+        };
         let key = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| wrong("is not the name of a header; use letters, digits and hyphens"))?;
         if RESERVED.contains(&key.as_str()) {
@@ -140,7 +176,10 @@ mod tests {
     use crate::config::Config;
 
     fn settings(protocol: OtlpProtocol) -> Otlp {
-        Otlp { protocol, ..Config::default().otlp }
+        Otlp {
+            protocol,
+            ..Config::default().otlp
+        }
     }
 
     #[test]
@@ -150,8 +189,14 @@ mod tests {
             ("http://127.0.0.1:4318", "http://127.0.0.1:4318/v1/logs"),
             ("http://[::1]:4318/", "http://[::1]:4318/v1/logs"),
             ("https://collector.example", "https://collector.example/v1/logs"),
-            ("https://collector.example/otlp/", "https://collector.example/otlp/v1/logs"),
-            ("https://collector.example/otlp/v1/logs", "https://collector.example/otlp/v1/logs"),
+            (
+                "https://collector.example/otlp/",
+                "https://collector.example/otlp/v1/logs",
+            ),
+            (
+                "https://collector.example/otlp/v1/logs",
+                "https://collector.example/otlp/v1/logs",
+            ),
         ] {
             let endpoint = Endpoint::parse(given, &settings).unwrap();
             assert_eq!(endpoint.uri.to_string(), uri);
@@ -179,7 +224,10 @@ mod tests {
         ] {
             let error = Endpoint::parse(given, &grpc).map(|e| e.uri).unwrap_err().to_string();
             assert!(error.contains(problem), "{given}: {error}");
-            assert!(error.contains("http://127.0.0.1:4317") && !error.contains("secret"), "{error}");
+            assert!(
+                error.contains("http://127.0.0.1:4317") && !error.contains("secret"),
+                "{error}"
+            );
         }
     }
 
@@ -193,7 +241,10 @@ mod tests {
         for (name, value) in [("bad name", "x"), ("content-type", "x"), ("x-bin", "x"), ("x", "a\nb")] {
             settings.headers = [(name.to_owned(), value.to_owned())].into();
             let error = Endpoint::parse("http://x:4317", &settings).map(|e| e.uri).unwrap_err();
-            assert!(matches!(&error, OtlpError::Header { name: n, .. } if n == name), "{error}");
+            assert!(
+                matches!(&error, OtlpError::Header { name: n, .. } if n == name),
+                "{error}"
+            );
         }
     }
 }

@@ -31,10 +31,15 @@ impl Grpc {
             .http2_keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(endpoint.timeout);
         if endpoint.tls {
-            channel = channel.tls_config(ClientTlsConfig::new().with_webpki_roots()).map_err(tls)?;
+            channel = channel
+                .tls_config(ClientTlsConfig::new().with_webpki_roots())
+                .map_err(tls)?;
         }
         let metadata = MetadataMap::from_headers(endpoint.headers.into_iter().collect::<HeaderMap>());
-        Ok(Grpc { client: LogsServiceClient::new(channel.connect_lazy()), metadata })
+        Ok(Grpc {
+            client: LogsServiceClient::new(channel.connect_lazy()),
+            metadata,
+        })
     }
 
     pub(super) async fn send(&self, request: ExportLogsServiceRequest) -> Outcome {
@@ -63,7 +68,11 @@ fn outcome(status: &Status) -> Outcome {
         Code::ResourceExhausted => after.is_some(),
         _ => status.source().is_some(),
     };
-    if later { Outcome::Later { after, why } } else { Outcome::Refused { why } }
+    if later {
+        Outcome::Later { after, why }
+    } else {
+        Outcome::Refused { why }
+    }
 }
 
 /// An error with its causes: tonic's own text is only "transport error".

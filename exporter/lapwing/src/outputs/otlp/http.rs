@@ -48,9 +48,15 @@ impl Http {
         let attempt = tokio::time::timeout(self.endpoint.timeout, self.post(body));
         match attempt.await {
             Ok(Ok(answer)) => answer.outcome(),
-            Ok(Err(error)) => Outcome::Later { after: None, why: format!("cannot reach {}: {error}", self.endpoint.uri) },
+            Ok(Err(error)) => Outcome::Later {
+                after: None,
+                why: format!("cannot reach {}: {error}", self.endpoint.uri),
+            },
             Err(_) => {
-                let why = format!("{} did not answer within {:?}", self.endpoint.uri, self.endpoint.timeout);
+                let why = format!(
+                    "{} did not answer within {:?}",
+                    self.endpoint.uri, self.endpoint.timeout
+                );
                 Outcome::Later { after: None, why }
             }
         }
@@ -72,7 +78,11 @@ impl Http {
         }
     }
 
-    async fn exchange(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, body: Bytes) -> Result<Answer, Failure> {
+    async fn exchange(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        body: Bytes,
+    ) -> Result<Answer, Failure> {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let mut request = Request::post(self.endpoint.uri.path())
             .header(HOST, self.endpoint.uri.authority().map_or("", |a| a.as_str()))
@@ -95,7 +105,9 @@ impl Http {
 }
 
 fn connector() -> Result<TlsConnector, OtlpError> {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| OtlpError::Tls(error.to_string()))?
@@ -116,20 +128,37 @@ impl Answer {
     async fn read(response: Response<Incoming>) -> Result<Answer, Failure> {
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let json = header(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
-        let retry_after = header(RETRY_AFTER).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+        let retry_after = header(RETRY_AFTER)
+            .and_then(|text| text.trim().parse().ok())
+            .map(Duration::from_secs);
         let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await?.to_bytes();
-        Ok(Answer { status, json, retry_after, body })
+        let body = Limited::new(response.into_body(), MAX_ANSWER)
+            .collect()
+            .await?
+            .to_bytes();
+        Ok(Answer {
+            status,
+            json,
+            retry_after,
+            body,
+        })
     }
 
     /// By OTLP's specification: 429, 502, 503 and 504 may be repeated, every other failure must not.
     fn outcome(self) -> Outcome {
         if self.status.is_success() {
-            let response = if self.json { from_json(&self.body) } else { ExportLogsServiceResponse::decode(&*self.body).ok() };
+            let response = if self.json {
+                from_json(&self.body)
+            } else {
+                ExportLogsServiceResponse::decode(&*self.body).ok()
+            };
             return response.map_or_else(|| Outcome::Unconfirmed { why: self.text() }, Outcome::accepted);
         }
         match self.status.as_u16() {
-            429 | 502 | 503 | 504 => Outcome::Later { after: self.retry_after, why: self.text() },
+            429 | 502 | 503 | 504 => Outcome::Later {
+                after: self.retry_after,
+                why: self.text(),
+            },
             _ => Outcome::Refused { why: self.text() },
         }
     }
@@ -166,31 +195,60 @@ mod tests {
 
     fn outcome(status: u16, json: bool, body: &[u8]) -> Outcome {
         let retry_after = Some(Duration::from_secs(7));
-        Answer { status: StatusCode::from_u16(status).unwrap(), json, retry_after, body: Bytes::copy_from_slice(body) }.outcome()
+        Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            json,
+            retry_after,
+            body: Bytes::copy_from_slice(body),
+        }
+        .outcome()
     }
 
     #[test]
     fn answers_are_judged_by_the_specification() {
-        let accepted = |rejected, message: &str| Outcome::Accepted { rejected, message: message.into() };
+        let accepted = |rejected, message: &str| Outcome::Accepted {
+            rejected,
+            message: message.into(),
+        };
         assert_eq!(outcome(200, false, b""), accepted(0, ""));
         assert_eq!(outcome(200, true, b"{}"), accepted(0, ""));
         let partial = br#"{"partialSuccess":{"rejectedLogRecords":"3","errorMessage":"too old"}}"#;
         assert_eq!(outcome(200, true, partial), accepted(3, "too old"));
-        let partial = ExportLogsPartialSuccess { rejected_log_records: 2, error_message: "no".into() };
-        let partial = ExportLogsServiceResponse { partial_success: Some(partial) }.encode_to_vec();
+        let partial = ExportLogsPartialSuccess {
+            rejected_log_records: 2,
+            error_message: "no".into(),
+        };
+        let partial = ExportLogsServiceResponse {
+            partial_success: Some(partial),
+        }
+        .encode_to_vec();
         assert_eq!(outcome(200, false, &partial), accepted(2, "no"));
         for page in ["<html>hello</html>", "OK", "\u{1}\u{2}"] {
-            assert!(matches!(outcome(200, false, page.as_bytes()), Outcome::Unconfirmed { .. }), "{page:?}");
+            assert!(
+                matches!(outcome(200, false, page.as_bytes()), Outcome::Unconfirmed { .. }),
+                "{page:?}"
+            );
         }
         assert!(matches!(outcome(200, true, b"[]"), Outcome::Unconfirmed { .. }));
         for status in [429, 502, 503, 504] {
             let outcome = outcome(status, false, b"");
-            assert!(matches!(outcome, Outcome::Later { after: Some(_), .. }), "{status}: {outcome:?}");
+            assert!(
+                matches!(outcome, Outcome::Later { after: Some(_), .. }),
+                "{status}: {outcome:?}"
+            );
         }
         for status in [301, 400, 401, 404, 413, 500, 501] {
-            assert!(matches!(outcome(status, false, b"why"), Outcome::Refused { .. }), "{status}");
+            assert!(
+                matches!(outcome(status, false, b"why"), Outcome::Refused { .. }),
+                "{status}"
+            );
         }
-        let status = pb::Status { code: 3, message: "bad record".into(), ..pb::Status::default() }.encode_to_vec();
+        let status = pb::Status {
+            code: 3,
+            message: "bad record".into(),
+            ..pb::Status::default()
+        }
+        .encode_to_vec();
         assert!(matches!(outcome(400, false, &status), Outcome::Refused { why } if why.contains("bad record")));
     }
 }

@@ -42,17 +42,33 @@ impl Envelope {
         a.maybe_text("os.description", host.os_description.as_deref());
         a.text("lapwing.kernel.release", &*host.kernel);
         Envelope {
-            resource: Resource { attributes: a.0, ..Resource::default() },
-            scope: InstrumentationScope { name: "lapwing".into(), version: version.into(), ..InstrumentationScope::default() },
+            resource: Resource {
+                attributes: a.0,
+                ..Resource::default()
+            },
+            scope: InstrumentationScope {
+                name: "lapwing".into(),
+                version: version.into(),
+                ..InstrumentationScope::default()
+            },
         }
     }
 
     /// The request that carries `records`.
     pub(super) fn request(&self, records: Vec<LogRecord>) -> ExportLogsServiceRequest {
-        let scope = ScopeLogs { scope: Some(self.scope.clone()), log_records: records, schema_url: SCHEMA.into() };
-        let resource =
-            ResourceLogs { resource: Some(self.resource.clone()), scope_logs: vec![scope], schema_url: SCHEMA.into() };
-        ExportLogsServiceRequest { resource_logs: vec![resource] }
+        let scope = ScopeLogs {
+            scope: Some(self.scope.clone()),
+            log_records: records,
+            schema_url: SCHEMA.into(),
+        };
+        let resource = ResourceLogs {
+            resource: Some(self.resource.clone()),
+            scope_logs: vec![scope],
+            schema_url: SCHEMA.into(),
+        };
+        ExportLogsServiceRequest {
+            resource_logs: vec![resource],
+        }
     }
 }
 
@@ -65,11 +81,14 @@ pub(super) fn log_record(record: &AlertRecord) -> LogRecord {
         about_process(&mut a, process, wall);
         a.maybe_int("process.parent_pid", alert.lineage.first().map(|parent| parent.pid));
     }
-    a.groups("lapwing.lineage", alert.lineage.iter().map(|ancestor| {
-        let mut a = Attributes::default();
-        about_process(&mut a, ancestor, wall);
-        a
-    }));
+    a.groups(
+        "lapwing.lineage",
+        alert.lineage.iter().map(|ancestor| {
+            let mut a = Attributes::default();
+            about_process(&mut a, ancestor, wall);
+            a
+        }),
+    );
     if let Some(file) = &alert.file {
         about_file(&mut a, file);
     }
@@ -105,10 +124,13 @@ fn about_alert(a: &mut Attributes, alert: &Alert) {
     a.texts("lapwing.rule.tags", &alert.tags);
     a.text("lapwing.sensor", alert.sensor.name());
     a.text("lapwing.event", alert.event);
-    a.text("lapwing.result", match alert.result {
-        ActionResult::Success => "success",
-        ActionResult::Failure => "failure",
-    });
+    a.text(
+        "lapwing.result",
+        match alert.result {
+            ActionResult::Success => "success",
+            ActionResult::Failure => "failure",
+        },
+    );
     a.maybe_text("error.type", alert.errno.as_deref());
     a.int("lapwing.count", alert.count);
     a.maybe_int("lapwing.objects", alert.objects);
@@ -161,15 +183,18 @@ fn about_score(a: &mut Attributes, score: &ScoreView) {
     a.text("lapwing.score.subject", &*score.subject);
     a.double("lapwing.score.points", score.points);
     a.int("lapwing.score.threshold", score.threshold);
-    a.groups("lapwing.score.contributions", score.contributions.iter().map(|c| {
-        let mut a = Attributes::default();
-        a.text("rule", &*c.rule);
-        a.int("points", c.points);
-        a.maybe_text("alert", c.alert.as_deref());
-        a.double("seconds_ago", c.seconds_ago);
-        a.text("object", &*c.object);
-        a
-    }));
+    a.groups(
+        "lapwing.score.contributions",
+        score.contributions.iter().map(|c| {
+            let mut a = Attributes::default();
+            a.text("rule", &*c.rule);
+            a.int("points", c.points);
+            a.maybe_text("alert", c.alert.as_deref());
+            a.double("seconds_ago", c.seconds_ago);
+            a.text("object", &*c.object);
+            a
+        }),
+    );
 }
 
 fn name(path: &str) -> Option<&str> {

@@ -47,11 +47,20 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(transport: Transport, envelope: record::Envelope, account: Arc<Account>) -> Worker {
-        Worker { transport, envelope, account, trouble: Trouble::default() }
+        Worker {
+            transport,
+            envelope,
+            account,
+            trouble: Trouble::default(),
+        }
     }
 
     /// Until the queue is closed and empty, or until the deadline that `stopped` brings.
-    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Arc<AlertRecord>>, stopped: oneshot::Receiver<Instant>) {
+    pub(super) async fn run(
+        mut self,
+        mut queue: mpsc::Receiver<Arc<AlertRecord>>,
+        stopped: oneshot::Receiver<Instant>,
+    ) {
         let account = self.account.clone();
         let work = async {
             while let Some(batch) = collect(&mut queue).await {
@@ -67,7 +76,11 @@ impl Worker {
         let deadline = deadline.unwrap_or_else(|_| Instant::now());
         if timeout_at(deadline, work).await.is_err() {
             let left = account.abandon();
-            tracing::error!(output = NAME, lost = left, "the collector did not take the alerts that waited");
+            tracing::error!(
+                output = NAME,
+                lost = left,
+                "the collector did not take the alerts that waited"
+            );
         }
     }
 
@@ -82,7 +95,9 @@ impl Worker {
                 Transport::Http(http) => http.send(&request).await,
             };
             match outcome {
-                Outcome::Accepted { rejected, message } => return self.accepted(&batch.alerts, rejected.min(count), &message),
+                Outcome::Accepted { rejected, message } => {
+                    return self.accepted(&batch.alerts, rejected.min(count), &message);
+                }
                 Outcome::Refused { why } => return self.lost(LostReason::Rejected, count, &why),
                 Outcome::Unconfirmed { why } => return self.lost(LostReason::Unconfirmed, count, &why),
                 Outcome::Later { after, why } => {
@@ -97,9 +112,16 @@ impl Worker {
 
     fn accepted(&mut self, alerts: &[Arc<AlertRecord>], rejected: u64, message: &str) {
         let taken = alerts.len() as u64 - rejected;
-        self.account.sent(taken, alerts.iter().take(taken as usize).filter_map(|alert| alert.age()));
+        self.account.sent(
+            taken,
+            alerts.iter().take(taken as usize).filter_map(|alert| alert.age()),
+        );
         if rejected > 0 {
-            self.lost(LostReason::Rejected, rejected, &format!("the collector rejected records: {message}"));
+            self.lost(
+                LostReason::Rejected,
+                rejected,
+                &format!("the collector rejected records: {message}"),
+            );
         } else {
             self.trouble.worked(NAME);
             if !message.is_empty() {
@@ -120,13 +142,19 @@ impl Outcome {
     pub(super) fn accepted(response: ExportLogsServiceResponse) -> Outcome {
         let partial = response.partial_success.unwrap_or_default();
         let rejected = u64::try_from(partial.rejected_log_records).unwrap_or(0);
-        Outcome::Accepted { rejected, message: partial.error_message }
+        Outcome::Accepted {
+            rejected,
+            message: partial.error_message,
+        }
     }
 }
 
 /// The next batch; None at the end of the queue.
 async fn collect(queue: &mut mpsc::Receiver<Arc<AlertRecord>>) -> Option<Batch> {
-    let mut batch = Batch { alerts: Vec::new(), records: Vec::new() };
+    let mut batch = Batch {
+        alerts: Vec::new(),
+        records: Vec::new(),
+    };
     let mut bytes = 0;
     let mut next = queue.recv().await;
     let until = Instant::now() + LINGER;
