@@ -8,7 +8,7 @@ mod position;
 mod problem;
 mod report;
 mod rules;
-mod schema;
+pub mod schema;
 mod section;
 mod source;
 pub(crate) mod suggest;
@@ -31,6 +31,7 @@ use crate::cli::Profile;
 pub use load::load;
 pub use parse::{Input, parse};
 pub use problem::Problem;
+pub use schema::{KEYS, Key};
 pub use source::Source;
 use value::{as_duration, as_size};
 
