@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod control;
 pub mod cost;
@@ -11,8 +12,13 @@ pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod outputs;
+pub mod pipeline;
+pub mod privileges;
+pub mod probes;
 pub mod record;
 pub mod recording;
 pub mod replay;
+pub mod resolve;
 pub mod rules_command;
+pub mod run;
 pub mod status;

@@ -1,0 +1,144 @@
+//! The engine thread: order, resolve, record, observe, hand on.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::Duration,
+};
+
+use lapwing_engine::{
+    alert::Alert,
+    engine::Engine,
+    event::{BootTime, Event},
+    reorder::Reorder,
+};
+
+use super::{CAPACITY, Input, Reload, State, boot_now};
+use crate::{
+    outputs::Outputs,
+    recording::{Summary, Writer},
+    resolve::Resolver,
+};
+
+/// How often time passes for the engine when nothing happens: fold windows close this exactly.
+const TICK: u64 = 200_000_000;
+
+/// How long an event waits for earlier ones from other CPUs and rings. The rings are read one after the other, so a record can be overtaken by what
+/// was written while an earlier ring was read: well within this.
+const REORDER_WINDOW: Duration = Duration::from_millis(10);
+
+/// Owns the engine and everything that stands between it and the events.
+pub struct Detector {
+    engine: Engine,
+    reorder: Reorder,
+    resolver: Resolver,
+    recorder: Option<Writer>,
+    outputs: Arc<Outputs>,
+    alerts: Vec<Alert>,
+    ticked: BootTime,
+}
+
+/// What is left when the engine thread has ended.
+pub struct Ended {
+    /// The last state.
+    pub state: State,
+    /// What the recording came to, where one was asked for.
+    pub recording: Option<Summary>,
+}
+
+impl Detector {
+    /// A detector that hands its alerts to `outputs` and, where asked, everything it observes to `recorder`.
+    pub fn new(engine: Engine, resolver: Resolver, recorder: Option<Writer>, outputs: Arc<Outputs>) -> Detector {
+        Detector {
+            engine,
+            reorder: Reorder::new(CAPACITY, REORDER_WINDOW.as_nanos() as u64),
+            resolver,
+            recorder,
+            outputs,
+            alerts: Vec::new(),
+            ticked: boot_now(),
+        }
+    }
+
+    /// Takes an event. Raw paths are looked up at once, while the directories are still where they were.
+    pub fn accept(&mut self, mut event: Event) {
+        self.resolver.resolve(&mut event);
+        self.reorder.push(event);
+    }
+
+    /// Until [`Input::Stop`], or until nobody is left to send.
+    pub(super) fn run(mut self, inbox: &Receiver<Input>) -> Ended {
+        loop {
+            match inbox.recv_timeout(REORDER_WINDOW) {
+                Ok(Input::Events(batch)) => batch.into_iter().for_each(|event| self.accept(event)),
+                Ok(Input::Reload(reload)) => self.reload(*reload),
+                Ok(Input::Snapshot(reply)) => drop(reply.send(self.state())),
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => return self.end(),
+            }
+            let now = boot_now();
+            while let Some(event) = self.reorder.pop_ready(now) {
+                self.observe(&event);
+            }
+            self.pass_time(self.reorder.watermark(now));
+        }
+    }
+
+    fn observe(&mut self, event: &Event) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.event(event);
+        }
+        self.engine.observe(event, &mut self.alerts);
+        self.send();
+    }
+
+    fn pass_time(&mut self, settled: BootTime) {
+        if settled.0.saturating_sub(self.ticked.0) < TICK {
+            return;
+        }
+        self.ticked = settled;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.tick(settled);
+        }
+        self.engine.tick(settled, &mut self.alerts);
+        self.send();
+    }
+
+    fn reload(&mut self, reload: Reload) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.reload(reload.generation, &reload.hash);
+        }
+        self.engine.reload(reload.rules, reload.settings);
+        if let Some(outputs) = reload.outputs {
+            self.outputs = outputs;
+        }
+    }
+
+    fn end(mut self) -> Ended {
+        while let Some(event) = self.reorder.pop() {
+            self.observe(&event);
+        }
+        self.engine.finish(&mut self.alerts);
+        self.send();
+        Ended { state: self.state(), recording: self.recorder.map(Writer::finish) }
+    }
+
+    fn send(&mut self) {
+        for alert in self.alerts.drain(..) {
+            self.outputs.send(alert);
+        }
+    }
+
+    fn state(&self) -> State {
+        State {
+            counters: self.engine.counters().clone(),
+            tables: self.engine.tables(),
+            reorder: self.reorder.counters(),
+            held: self.reorder.len(),
+            unresolved_paths: self.resolver.unresolved(),
+            recording_over: self.recorder.as_ref().is_some_and(|recorder| recorder.stopped().is_some()),
+        }
+    }
+}

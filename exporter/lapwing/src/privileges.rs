@@ -1,0 +1,32 @@
+//! Giving up what the agent no longer needs once its probes are attached.
+
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
+};
+
+/// What is kept, and why; `README.md` has the same list.
+///
+/// * `BPF`, `PERFMON`: a reload fills maps and attaches a hook that no rule needed before (kernel 5.8 and newer: CAP_SYS_ADMIN is not needed).
+/// * `DAC_READ_SEARCH`: watched paths may lie below directories that root without it may not search.
+/// * `SYS_PTRACE`: `/proc/PID/cwd` and `exe` of other users' processes.
+pub const KEPT: CapabilitySet = CapabilitySet::BPF
+    .union(CapabilitySet::PERFMON)
+    .union(CapabilitySet::DAC_READ_SEARCH)
+    .union(CapabilitySet::SYS_PTRACE);
+
+/// Drops every capability but [`KEPT`] from this thread and from all that it will start. To be called before any thread is started: on Linux
+/// capabilities belong to threads.
+///
+/// # Errors
+/// When the kernel refuses, which it does not do for a thread that only gives up.
+pub fn drop_capabilities() -> std::io::Result<CapabilitySet> {
+    let held = capabilities(None)?;
+    for capability in CapabilitySet::all().difference(KEPT).iter() {
+        // EINVAL: a capability that this kernel does not know. EPERM: no CAP_SETPCAP, so the bounding set stays; without exec it does not matter.
+        let _ = remove_capability_from_bounding_set(capability);
+    }
+    let kept = held.permitted.intersection(KEPT);
+    set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() })?;
+    set_no_new_privs(true)?;
+    Ok(kept)
+}

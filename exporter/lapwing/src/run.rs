@@ -1,0 +1,239 @@
+//! The life of the agent, from top to bottom.
+
+mod reload;
+mod report;
+
+use std::{sync::Arc, time::Duration};
+
+use lapwing_bpf::{Options, Sensors};
+use lapwing_engine::{
+    engine::Engine,
+    event::Flavour,
+    rule::RuleSet,
+};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+use crate::{
+    cli::{ConfigArgs, RecordArgs},
+    commands::{Failure, other},
+    config::{self, Config, Loaded},
+    control::Control,
+    http::Http,
+    log,
+    metrics::Metrics,
+    outputs::{Host, Outputs, WallClock},
+    pipeline::{Detector, Ended, Pipeline},
+    privileges,
+    record,
+    recording::{Stop, Writer},
+    replay,
+    resolve::Resolver,
+};
+
+/// How often totals go to the metrics.
+const REPORT_EVERY: Duration = Duration::from_millis(500);
+
+/// How long outputs may take for what waits when the agent ends.
+const LAST_ALERTS: Duration = Duration::from_secs(5);
+
+/// Attach, detect, export, until a signal says stop.
+///
+/// # Errors
+/// Configuration problems, sensors that cannot work here, addresses and files that cannot be used. After the start nothing ends the agent but a
+/// signal or the death of one of its threads.
+pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<RecordArgs>) -> Result<(), Failure> {
+    let loaded = config::load(args).map_err(Failure::Config)?;
+    let log = log::init(&loaded.config.log).map_err(other)?;
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let rules = compile(&loaded)?;
+    let (mut sensors, reader) = Sensors::open(&options(&loaded.config, flavour), &rules.interest(1))?;
+    report::say_hooks(&sensors);
+    let running = sensors.seed().map_err(other)?;
+    let host = Arc::new(Host::read(&loaded.config.agent.host_root));
+    let resolver = Resolver::new(&loaded.config.agent.host_root).map_err(other)?;
+    let recorder = recording.as_ref().map(|recording| start_recording(recording, &loaded, &host)).transpose()?;
+    // Threads inherit what the thread that starts them has: nothing may be started before this.
+    let kept = privileges::drop_capabilities().map_err(other)?;
+    tracing::debug!(?kept, "capabilities dropped");
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(other)?;
+    let outcome = runtime.block_on(async {
+        let metrics = Metrics::new(loaded.config.metrics.max_rules);
+        metrics.config_loaded(report::config_info(&loaded), loaded.config.metrics.max_rules);
+        let outputs = Arc::new(Outputs::start(&loaded.config, &host, &metrics).map_err(other)?);
+        let engine = Engine::new(rules, replay::settings(&loaded, &host.name));
+        let mut detector = Detector::new(engine, resolver, recorder, outputs.clone());
+        running.into_iter().for_each(|event| detector.accept(event));
+        let pipeline = Pipeline::start(reader, detector, loaded.config.agent.drain_interval).map_err(other)?;
+        let doors = open_doors(&loaded.config, &metrics, recording.is_some()).await?;
+        let mut agent = Agent { args: args.clone(), loaded, generation: 1, sensors, pipeline, outputs, metrics, host };
+        agent.metrics.set_ready(true);
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), rules = count(&agent.loaded), "watching");
+        let reason = agent.live(&log).await;
+        agent.metrics.set_ready(false);
+        drop(doors);
+        agent.end(reason).await
+    });
+    log.flush();
+    outcome
+}
+
+/// Compiles the rules; [`config::load`] has reported what is wrong with them, with its place.
+pub fn compile(loaded: &Loaded) -> Result<Arc<RuleSet>, Failure> {
+    RuleSet::compile(&loaded.specs).map(Arc::new).map_err(|errors| {
+        Failure::Config(errors.into_iter().map(|e| config::Problem::without_place(e.message, e.help)).collect())
+    })
+}
+
+/// What the sensors are opened with.
+pub fn options(config: &Config, flavour: Option<Flavour>) -> Options {
+    Options {
+        flavour,
+        stats: config.agent.bpf_stats,
+        lifecycle_ring: config.agent.lifecycle_ring,
+        file_ring: config.agent.file_ring,
+        ..Options::default()
+    }
+}
+
+/// How many rules are loaded.
+fn count(loaded: &Loaded) -> usize {
+    loaded.specs.process.len() + loaded.specs.watches.len()
+}
+
+fn start_recording(recording: &RecordArgs, loaded: &Loaded, host: &Host) -> Result<Writer, Failure> {
+    record::create(recording, loaded, host, WallClock::now()).map_err(other)
+}
+
+/// What others may ask the agent at; closed when dropped.
+struct Doors {
+    _http: Option<Http>,
+    control: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Drop for Doors {
+    fn drop(&mut self) {
+        if let Some(control) = &self.control {
+            control.abort();
+        }
+    }
+}
+
+/// A recording may run beside the agent: then the doors are the agent's, and the recording goes without.
+async fn open_doors(config: &Config, metrics: &Metrics, may_miss: bool) -> Result<Doors, Failure> {
+    let http = match config.metrics.enabled {
+        true => match Http::start(config.metrics.listen, config.metrics.insecure, metrics.clone()).await {
+            Ok(http) => Some(http),
+            Err(error) if may_miss => {
+                tracing::warn!("recording without /metrics: {error}");
+                None
+            }
+            Err(error) => return Err(other(error)),
+        },
+        false => None,
+    };
+    let control = match Control::bind(&config.agent.socket) {
+        Ok(control) => {
+            let metrics = metrics.clone();
+            Some(tokio::spawn(async move {
+                if let Err(error) = control.serve(metrics).await {
+                    tracing::error!("`lapwing status` is not answered: {error}");
+                }
+            }))
+        }
+        // The agent does its work without it; an operator who asks will find this line.
+        Err(error) => {
+            tracing::warn!("`lapwing status` will not be answered: {error}");
+            None
+        }
+    };
+    Ok(Doors { _http: http, control })
+}
+
+/// Everything that lives as long as the agent.
+struct Agent {
+    args: ConfigArgs,
+    loaded: Loaded,
+    generation: u32,
+    sensors: Sensors,
+    pipeline: Pipeline,
+    outputs: Arc<Outputs>,
+    metrics: Metrics,
+    host: Arc<Host>,
+}
+
+/// Why the agent ends.
+enum Reason {
+    Signal(&'static str),
+    RecordingOver,
+    Broken,
+}
+
+impl Agent {
+    /// Reports, reloads on SIGHUP, and returns when it is time to end.
+    async fn live(&mut self, log: &log::LogHandle) -> Reason {
+        let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) =
+            (listen(SignalKind::hangup()), listen(SignalKind::terminate()), listen(SignalKind::interrupt()))
+        else {
+            return Reason::Broken;
+        };
+        let mut report = interval(REPORT_EVERY);
+        report.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => self.reload(log),
+                _ = terminate.recv() => return Reason::Signal("SIGTERM"),
+                _ = interrupt.recv() => return Reason::Signal("SIGINT"),
+                _ = report.tick() => {
+                    if self.pipeline.broken() {
+                        return Reason::Broken;
+                    }
+                    if let Some(state) = self.pipeline.state().await {
+                        let over = state.recording_over;
+                        self.metrics.publish(report::snapshot(&state, &self.sensors));
+                        if over {
+                            return Reason::RecordingOver;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends in the order of the data: sensors, engine, outputs.
+    async fn end(self, reason: Reason) -> Result<(), Failure> {
+        match reason {
+            Reason::Signal(signal) => tracing::info!(signal, "ending"),
+            Reason::RecordingOver => tracing::info!("the recording is over; ending"),
+            Reason::Broken => tracing::error!("a pipeline thread has died; ending, for nothing is seen without it"),
+        }
+        let Agent { pipeline, outputs, sensors, .. } = self;
+        let ended = tokio::task::block_in_place(|| pipeline.stop());
+        drop(sensors);
+        if let Some(outputs) = Arc::into_inner(outputs) {
+            outputs.shutdown(Instant::now() + LAST_ALERTS).await;
+        }
+        match (ended, reason) {
+            (Some(ended), Reason::Signal(_) | Reason::RecordingOver) => say_recording(ended),
+            _ => Err(Failure::Other("a pipeline thread had died; the log says why".into())),
+        }
+    }
+}
+
+fn listen(kind: SignalKind) -> std::io::Result<Signal> {
+    signal(kind).inspect_err(|error| tracing::error!("no signal handler: {error}"))
+}
+
+fn say_recording(ended: Ended) -> Result<(), Failure> {
+    let Some(summary) = ended.recording else { return Ok(()) };
+    eprintln!("lapwing: recorded {} events in {} bytes; {}", summary.events, summary.bytes, summary.reason);
+    match summary.reason {
+        Stop::Failed(why) => Err(Failure::Other(format!("the recording is not whole: {why}"))),
+        _ => Ok(()),
+    }
+}

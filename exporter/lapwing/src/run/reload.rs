@@ -1,0 +1,98 @@
+//! SIGHUP: all of the new configuration, or none of it.
+
+use std::sync::Arc;
+
+use lapwing_engine::rule::RuleSet;
+use tokio::time::Instant;
+
+use super::{Agent, LAST_ALERTS, compile, count, report};
+use crate::{
+    config::{self, Loaded},
+    log::LogHandle,
+    outputs::Outputs,
+    pipeline::Reload,
+    replay,
+};
+
+impl Agent {
+    /// Reads the configuration anew. A bad one changes nothing, and says so in log and metric.
+    pub(super) fn reload(&mut self, log: &LogHandle) {
+        match self.take_over(log) {
+            Ok(()) => {
+                self.metrics.config_loaded(report::config_info(&self.loaded), self.loaded.config.metrics.max_rules);
+                tracing::info!(hash = self.loaded.hash, rules = count(&self.loaded), "reloaded");
+            }
+            Err(why) => {
+                self.metrics.config_refused();
+                tracing::error!("not reloaded, the running configuration stays: {why}");
+            }
+        }
+        if let Err(error) = self.outputs.reopen() {
+            tracing::error!("still writing to the old file: {error}");
+        }
+    }
+
+    /// First everything that can fail, the kernel's part last; then what cannot.
+    fn take_over(&mut self, log: &LogHandle) -> Result<(), String> {
+        let loaded = config::load(&self.args).map_err(|problems| {
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        })?;
+        let rules: Arc<RuleSet> = compile(&loaded).map_err(|failure| failure.to_string())?;
+        let outputs = self.new_outputs(&loaded)?;
+        log.set_level(&loaded.config.log.level).map_err(|error| error.to_string())?;
+        let generation = self.generation + 1;
+        self.sensors.apply(&rules.interest(generation)).map_err(|error| error.to_string())?;
+        self.generation = generation;
+        let reload = Reload {
+            rules,
+            settings: replay::settings(&loaded, &self.host.name),
+            outputs: outputs.clone(),
+            generation,
+            hash: loaded.hash.clone(),
+        };
+        // A pipeline that is gone ends the agent at its next report.
+        self.pipeline.reload(reload);
+        if let Some(outputs) = outputs {
+            retire(std::mem::replace(&mut self.outputs, outputs));
+        }
+        self.say_what_needs_a_restart(&loaded);
+        self.loaded = loaded;
+        Ok(())
+    }
+
+    fn new_outputs(&self, loaded: &Loaded) -> Result<Option<Arc<Outputs>>, String> {
+        let (old, new) = (&self.loaded.config, &loaded.config);
+        if old.json == new.json && old.otlp == new.otlp && old.agent.alert_queue == new.agent.alert_queue {
+            return Ok(None);
+        }
+        Outputs::start(new, &self.host, &self.metrics).map(|outputs| Some(Arc::new(outputs))).map_err(|e| e.to_string())
+    }
+
+    fn say_what_needs_a_restart(&self, new: &Loaded) {
+        let (old, new) = (&self.loaded.config, &new.config);
+        let restart = [
+            ("[metrics] listen, enabled, insecure", (old.metrics.listen, old.metrics.enabled, old.metrics.insecure)
+                != (new.metrics.listen, new.metrics.enabled, new.metrics.insecure)),
+            ("[agent]", old.agent != new.agent),
+            ("[log] format", old.log.format != new.log.format),
+        ];
+        for (what, _) in restart.iter().filter(|(_, changed)| *changed) {
+            tracing::warn!("{what} changed: that takes effect with the next restart");
+        }
+    }
+}
+
+/// Lets the old outputs send what they hold, once the engine has let go of them.
+fn retire(outputs: Arc<Outputs>) {
+    tokio::spawn(async move {
+        let deadline = Instant::now() + LAST_ALERTS;
+        let mut outputs = outputs;
+        while Instant::now() < deadline {
+            match Arc::try_unwrap(outputs) {
+                Ok(last) => return last.shutdown(Instant::now() + LAST_ALERTS).await,
+                Err(shared) => outputs = shared,
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+}
