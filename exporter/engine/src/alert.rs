@@ -56,6 +56,9 @@ pub struct Alert {
     /// The file, for the file sensor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<FileView>,
+    /// The container of the process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<ContainerView>,
     /// The score that this match raised the most, or that reached its threshold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<ScoreView>,
@@ -148,6 +151,13 @@ pub struct FileView {
     /// Flags of the open by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<&'static str>,
+}
+
+/// A container, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ContainerView {
+    /// The runtime's id: 64 hexadecimal digits.
+    pub id: String,
 }
 
 /// A score.

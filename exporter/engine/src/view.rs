@@ -1,7 +1,8 @@
 //! From what the engine knows to what an alert shows.
 
 use crate::{
-    alert::{FileView, NamespacesView, ProcessView},
+    alert::{ContainerView, FileView, NamespacesView, ProcessView},
+    container::id_of_cgroup,
     event::{Body, Bytes, Event, ExitReason, FileEvent, FileOp, ProcessKey, ProcessSnapshot, Value},
     names,
     process::{Process, Table},
@@ -48,6 +49,19 @@ pub(crate) fn file(event: &Event) -> Option<FileView> {
         }),
         _ => None,
     }
+}
+
+/// The container that the process is in.
+pub(crate) fn container(table: &Table, key: &ProcessKey) -> Option<ContainerView> {
+    let id = container_id(table, key)?;
+    Some(ContainerView {
+        id: String::from_utf8_lossy(id).into_owned(),
+    })
+}
+
+/// The id of the container that the process is in.
+pub(crate) fn container_id<'a>(table: &'a Table, key: &ProcessKey) -> Option<&'a [u8]> {
+    id_of_cgroup(table.get(key)?.snapshot.cgroup.get()?)
 }
 
 /// The errno of an action that was refused, by name, or as a number when it has none.

@@ -180,6 +180,10 @@ fn children_of_a_login_add_to_it_and_a_container_is_a_subject() {
     assert_eq!(alerts.len(), 1);
     let score = alerts[0].score.as_ref().expect("a score");
     assert_eq!((score.subject_kind, score.subject.as_str()), ("container", id.as_str()));
+    assert_eq!(
+        alerts[0].container.as_ref().map(|container| container.id.as_str()),
+        Some(id.as_str())
+    );
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::Engine;
 use crate::{
     alert::{ActionResult, Alert},
-    container,
     event::{Bytes, Event, ProcessKey},
     fold::{RuleKey, Verdict},
     process::Table,
@@ -38,7 +37,7 @@ impl Engine {
         counts.matches += 1;
         let rule = counts.id.clone();
         let lineage = self.table.lineage_root(&event.header.process);
-        let container = self.container(&event.header.process);
+        let container = view::container_id(&self.table, &event.header.process).map(Bytes::from);
         let mode = self
             .rules
             .rules()
@@ -200,14 +199,10 @@ impl Engine {
             process: Some(view::process(&self.table, &event.header.process)),
             lineage: view::lineage(&self.table, &event.header.process),
             file: None,
+            container: view::container(&self.table, &event.header.process),
             score: Some(score),
             partial: view::partial(&self.table, event),
         })
-    }
-
-    fn container(&self, key: &ProcessKey) -> Option<Bytes> {
-        let process = self.table.get(key)?;
-        container::id_of_cgroup(process.snapshot.cgroup.get()?).map(Bytes::from)
     }
 }
 
@@ -239,6 +234,7 @@ fn describe(rules: &RuleSet, table: &Table, event: &Event, finding: &Finding, id
         process: Some(view::process(table, &event.header.process)),
         lineage: view::lineage(table, &event.header.process),
         file: view::file(event),
+        container: view::container(table, &event.header.process),
         score: None,
         partial: view::partial(table, event),
     }
