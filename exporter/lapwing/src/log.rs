@@ -4,7 +4,10 @@
 
 mod writer;
 
-use std::io::{IsTerminal, stderr};
+use std::{
+    io::{IsTerminal, stderr},
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use tracing_subscriber::{
     EnvFilter, Registry,
@@ -55,8 +58,8 @@ impl LogHandle {
         self.lines.flush();
     }
 
-    /// Lines that nobody read in time.
-    pub fn lost(&self) -> u64 {
+    /// Counts the lines that nobody took in time, for the metrics.
+    pub fn lost(&self) -> Arc<AtomicU64> {
         self.lines.lost()
     }
 }

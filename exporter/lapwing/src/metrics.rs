@@ -9,7 +9,7 @@ mod own;
 pub mod snapshot;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
@@ -115,6 +115,11 @@ impl Metrics {
     pub fn unhealthy(&self) -> Option<&'static str> {
         let silent = self.state().published.is_some_and(|at| at.elapsed() > STUCK_AFTER);
         silent.then_some("the engine has not reported for 30 seconds")
+    }
+
+    /// Shows the lost lines of the agent's own log ([`crate::log::LogHandle::lost`]).
+    pub fn show_log(&self, lost: Arc<AtomicU64>) {
+        self.0.own.set_log(lost);
     }
 
     /// The counters of an output; made at the first call, from 0.

@@ -1,5 +1,7 @@
 //! OTLP against real receivers.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "common/alerts.rs"]
 mod alerts;
 #[path = "common/receivers.rs"]

@@ -1,5 +1,7 @@
 //! A real Prometheus scrapes the listener, and its API gives the series back.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "common/servers.rs"]
 mod servers;
 

@@ -51,8 +51,8 @@ impl Lines {
         Ok(Lines { queue, lost })
     }
 
-    pub(super) fn lost(&self) -> u64 {
-        self.lost.load(Relaxed)
+    pub(super) fn lost(&self) -> Arc<AtomicU64> {
+        self.lost.clone()
     }
 
     pub(super) fn flush(&self) {
@@ -143,7 +143,7 @@ mod tests {
             lines.make_writer().write_all(&line).unwrap();
         }
         assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
-        let lost = lines.lost();
+        let lost = lines.lost().load(Relaxed);
         assert!(lost > 0 && lost < 3000, "{lost}");
         // Once somebody reads, everything that was not lost arrives, and how much was lost is said.
         drop(lines);

@@ -23,6 +23,7 @@ pub(super) fn open_metrics(snapshot: &Arc<Snapshot>, max_rules: usize, own: &Own
         max_rules,
         outputs: own.outputs(),
         config: own.config(),
+        log_lines_lost: own.log_lines_lost(),
         cost: cost::read(),
     };
     let mut registry = Registry::default();
@@ -40,6 +41,7 @@ struct Scrape {
     max_rules: usize,
     outputs: Vec<Arc<OutputCounters>>,
     config: ConfigState,
+    log_lines_lost: u64,
     cost: Option<Cost>,
 }
 
@@ -257,6 +259,8 @@ impl Scrape {
             "Always 1: what is running",
             &[("version", env!("CARGO_PKG_VERSION")), ("arch", std::env::consts::ARCH)],
         )?;
+        let help = "Lines of the agent's own log that nobody took in time";
+        page.counter("lapwing_log_lines_lost", help, self.log_lines_lost)?;
         let Some(cost) = self.cost else { return Ok(()) };
         page.counter(
             "process_cpu_seconds",

@@ -137,6 +137,7 @@ pub(super) struct ConfigState {
 #[derive(Debug, Default)]
 pub(super) struct Own {
     outputs: Mutex<Vec<Arc<OutputCounters>>>,
+    log_lines_lost: Mutex<Arc<AtomicU64>>,
     config: Mutex<ConfigState>,
 }
 
@@ -153,6 +154,14 @@ impl Own {
 
     pub(super) fn outputs(&self) -> Vec<Arc<OutputCounters>> {
         lock(&self.outputs).clone()
+    }
+
+    pub(super) fn set_log(&self, lost: Arc<AtomicU64>) {
+        *lock(&self.log_lines_lost) = lost;
+    }
+
+    pub(super) fn log_lines_lost(&self) -> u64 {
+        lock(&self.log_lines_lost).load(Relaxed)
     }
 
     pub(super) fn config(&self) -> ConfigState {

@@ -95,6 +95,7 @@ fn metrics(max_rules: usize) -> Metrics {
     output.queued();
     output.sent(1);
     output.observe_latency(0.02);
+    metrics.show_log(Arc::new(AtomicU64::new(6)));
     metrics
 }
 
@@ -122,6 +123,7 @@ fn every_family_is_there() {
         "lapwing_alert_latency_seconds_count{output=\"json\"} 1",
         "lapwing_config_info{hash=\"abc\",profile=\"demo\"} 1",
         "lapwing_config_last_load_successful 1",
+        "lapwing_log_lines_lost_total 6",
     ] {
         assert!(page.lines().any(|l| l == line), "missing: {line}\n{page}");
     }

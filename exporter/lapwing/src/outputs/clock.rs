@@ -72,7 +72,7 @@ pub(super) fn rfc3339(unix: u64) -> String {
 
 /// The Gregorian date of a day counted from 1970-01-01.
 fn date(mut days: u64) -> (u64, u64, u64) {
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let mut year = 1970;
     // 400 years have 146,097 days; at most 400 rounds of the loop remain.
     year += days / 146_097 * 400;
