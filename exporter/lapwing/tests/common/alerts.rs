@@ -1,7 +1,7 @@
 //! An alert with every field set to something of its own.
 
 use lapwing_engine::{
-    alert::{ActionResult, Alert, Contribution, FileView, NamespacesView, ProcessView, ScoreView},
+    alert::{ActionResult, Alert, ContainerView, Contribution, FileView, NamespacesView, ProcessView, ScoreView},
     event::{BootTime, ProcessKey, Sensor},
     spec::Severity,
 };
@@ -64,6 +64,7 @@ pub fn alert(number: u64) -> Alert {
             owner: Some("0:0".into()),
             flags: vec!["O_WRONLY", "O_CREAT"],
         }),
+        container: Some(ContainerView { id: "0123456789abcdef".repeat(4) }),
         score: Some(ScoreView {
             subject_kind: "lineage",
             subject: "sshd[100]".into(),
