@@ -28,7 +28,7 @@ int BPF_PROG(lw_file_exec, struct task_struct *task, int old_pid, struct linux_b
 		lw_file_object(m, file->f_inode);
 		s = lw_file_record(m, &lw_scratch_file_exec, rules, LW_FUNCTION);
 		if (s) {
-			lw_match_path(index);
+			lw_match_path(index, 0);
 			lw_tail_walk(s, LW_PATH, &m->path);
 			lw_file_hits(m, s);
 			lw_end(s, &lw_ring_file, LW_FILES);

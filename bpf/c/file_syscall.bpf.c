@@ -81,7 +81,7 @@ static __always_inline void lw_judge_file(struct lw_match *m, struct lw_file_rul
 	s = lw_file_record(m, &lw_scratch_file_syscall, rules, LW_SYSCALL);
 	if (!s)
 		return;
-	lw_match_path(index);
+	lw_match_path(index, 0);
 	lw_tail_walk(s, LW_PATH, &m->path);
 	lw_file_hits(m, s);
 	lw_end(s, &lw_ring_file, LW_FILES);
@@ -123,13 +123,13 @@ static __always_inline void lw_raw(struct lw_match *m, __u32 index, struct lw_sc
 	bpf_probe_read_user(&first, 1, (void *)given);
 	if (first != '/' && lw_base(&base, dir)) {
 		lw_at(m, base.mnt, base.dentry, NULL);
-		lw_match_path(index);
+		lw_match_path(index, 0);
 		lw_tail_walk(s, base_field, &m->path);
 	}
 	lw_tail_user_string(s, base_field + 1, (void *)given, LW_FIELD_MAX);
 	if (lw_task_root(&base)) {
 		lw_at(m, base.mnt, base.dentry, NULL);
-		lw_match_path(index);
+		lw_match_path(index, 0);
 		lw_tail_walk(s, base_field + 2, &m->path);
 	}
 }

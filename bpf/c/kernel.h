@@ -30,6 +30,7 @@ enum bpf_func_id {
 	BPF_FUNC_get_current_task_btf = 158,
 	BPF_FUNC_task_pt_regs = 175,
 	BPF_FUNC_loop = 181,
+	BPF_FUNC_get_func_ret = 184,
 };
 
 /* Before 6.3 it holds two u32: read it whole, as eight bytes. */

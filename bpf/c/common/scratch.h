@@ -75,7 +75,7 @@ static __always_inline void lw_end(struct lw_scratch *s, void *rings, __u32 sens
 	__u32 len = s->len;
 
 	asm volatile("" : "+r"(len));
-	if (len > 0 && len <= LW_RECORD_MAX) {
+	if (len <= LW_RECORD_MAX) { /* one comparison: of two, clang makes one that the verifier cannot follow */
 		((struct lw_header *)s->record)->size = len;
 		lw_send(rings, sensor, s->record, len);
 	} else {

@@ -33,12 +33,11 @@ static __always_inline __u32 lw_path_length(const struct lw_path *w)
 }
 
 /* Puts "/name" before what is there. False when there is no room. */
-static __always_inline int lw_path_prepend(struct lw_path *w, struct dentry *dentry)
+static __always_inline int lw_path_prepend_name(struct lw_path *w, const unsigned char *name, __u32 length)
 {
-	__u32 length = LW_GET(dentry, struct dentry, d_name.len) & 255;
-	const unsigned char *name = LW_GET(dentry, struct dentry, d_name.name);
 	__u32 offset = w->offset;
 
+	length &= 255;
 	if (length + 1 > offset)
 		return 0;
 	offset -= length + 1;
@@ -49,6 +48,11 @@ static __always_inline int lw_path_prepend(struct lw_path *w, struct dentry *den
 		return 0;
 	w->offset = offset;
 	return 1;
+}
+
+static __always_inline int lw_path_prepend(struct lw_path *w, struct dentry *dentry)
+{
+	return lw_path_prepend_name(w, LW_GET(dentry, struct dentry, d_name.name), LW_GET(dentry, struct dentry, d_name.len));
 }
 
 /* One step up. False when the walk is over. */
@@ -76,17 +80,21 @@ static __always_inline int lw_path_step(struct lw_path *w)
 	return 1;
 }
 
-/* The path of `dentry` in `mnt`, into `w`. */
-static __noinline int lw_path_walk(struct lw_path *w, struct vfsmount *mnt, struct dentry *dentry)
+static __always_inline void lw_path_clear(struct lw_path *w)
+{
+	w->offset = LW_PATH_END;
+	w->partial = 1;
+	w->text[LW_PATH_END] = 0;
+}
+
+/* Puts the path of `dentry` in `mnt` before what is there. */
+static __noinline int lw_path_climb(struct lw_path *w, struct vfsmount *mnt, struct dentry *dentry)
 {
 	if (!w)
 		return 0;
 	w->dentry = (__u64)dentry;
 	w->mount = (__u64)lw_mount_of(mnt);
 	w->top = (__u64)LW_GET(mnt, struct vfsmount, mnt_root);
-	w->offset = LW_PATH_END;
-	w->partial = 1;
-	w->text[LW_PATH_END] = 0;
 	for (int i = 0; i < LW_PATH_STEPS; i++) {
 		if (!lw_path_step(w))
 			break;
@@ -96,6 +104,13 @@ static __noinline int lw_path_walk(struct lw_path *w, struct vfsmount *mnt, stru
 		w->text[LW_PATH_END - 1] = '/';
 	}
 	return 0;
+}
+
+/* The path of `dentry` in `mnt`, into `w`. */
+static __always_inline void lw_path_walk(struct lw_path *w, struct vfsmount *mnt, struct dentry *dentry)
+{
+	lw_path_clear(w);
+	lw_path_climb(w, mnt, dentry);
 }
 
 #endif

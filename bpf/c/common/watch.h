@@ -342,13 +342,17 @@ __noinline int lw_match_walk(__u32 index, __u32 depth)
 	return 0;
 }
 
-/* The path of what lw_at named last, into the state at `index`. */
-__noinline int lw_match_path(__u32 index)
+/* The path of what lw_at named last, into the state at `index`; of the name in m->entry in there, when that has a `length`. */
+__noinline int lw_match_path(__u32 index, __u32 length)
 {
 	struct lw_match *m = bpf_map_lookup_elem(&lw_matches, &index);
 
-	if (m)
-		lw_path_walk(&m->path, (void *)m->mnt, (void *)m->first_dentry);
+	if (!m)
+		return 0;
+	lw_path_clear(&m->path);
+	if (length && !lw_path_prepend_name(&m->path, m->entry.name, length))
+		return 0;
+	lw_path_climb(&m->path, (void *)m->mnt, (void *)m->first_dentry);
 	return 0;
 }
 

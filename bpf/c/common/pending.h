@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Operations on names in the function flavour take two hooks. security_path_* sees them before they happen, with the mount and the names as
+ * they still are: there they are judged. The vfs_* function that does the work tells the result. On overlayfs the inner calls are of other
+ * dentries than those remembered, and so are no events.
+ */
+#ifndef LW_PENDING_H
+#define LW_PENDING_H
+
+#include "common/file_record.h"
+
+struct lw_pending {
+	__u64 dentry, mnt;
+	__u64 dentry2, mnt2; /* a rename's new name, a link's existing object */
+	__u64 parent; /* of dentry, and its name: a rename changes both */
+	__u32 length;
+	__u32 ok, failed, count, partial;
+	__u32 hits[LW_MATCH_HITS];
+	struct lw_file file;
+	struct lw_entry_key entry;
+};
+
+/* By thread. LRU: an operation that never came to vfs_* leaves its entry behind. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, struct lw_pending);
+} lw_pendings SEC(".maps");
+
+/* Too big for the stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LW_MATCHES);
+	__type(key, __u32);
+	__type(value, struct lw_pending);
+} lw_pending_new SEC(".maps");
+
+/* Since 5.12 the functions that change a file system take an idmapping (or user namespace) as well. */
+#define LW_IDMAPPED bpf_core_type_exists(struct renamedata)
+
+/* An argument by its place. Two plain loads in two branches would become one from a computed address, which the verifier refuses. */
+#define LW_ARGUMENT(ctx, at)                                                                                     \
+	({                                                                                                       \
+		__u64 __argument;                                                                                \
+		asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(__argument) : "r"(ctx), "i"((at) * 8));             \
+		__argument;                                                                                      \
+	})
+
+/* The result of the function, which had `count` arguments before bpf_get_func_ret came (5.17). */
+#define lw_result(ctx, count)                                                                                   \
+	({                                                                                                      \
+		__u64 __result = 0;                                                                             \
+		if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_func_ret))                        \
+			bpf_get_func_ret(ctx, &__result);                                                       \
+		else                                                                                            \
+			__result = LW_ARGUMENT(ctx, count);                                                      \
+		__result;                                                                                       \
+	})
+
+/* The error in a result, negative, or 0. An int leaves the upper half undefined; an error pointer has it all ones, another pointer neither. */
+static __always_inline __s32 lw_error(__u64 result)
+{
+	__u32 high = result >> 32;
+	__s32 low = result;
+
+	return low < 0 && low >= -4095 && (high == 0 || high == 0xffffffff) ? low : 0;
+}
+
+/* What a hook on security_path_* knows. */
+struct lw_change {
+	const struct path *dir; /* only its mount is looked at */
+	struct dentry *dentry;
+	const struct path *dir2;
+	struct dentry *dentry2;
+	const char *text; /* of a symbolic link */
+	__u32 op;
+};
+
+static __always_inline struct lw_match *lw_change_judge(const struct lw_change *change, struct lw_file_rules *rules, __u32 *index, __u32 program)
+{
+	struct lw_match *m = lw_match_take(index, program);
+	struct inode *inode;
+
+	if (!m)
+		return NULL;
+	lw_file_begin(m, change->op, 0);
+	m->file.header.syscall = -1;
+	m->file.header.abi = LW_ABI_NONE;
+	if (change->dentry2) {
+		inode = LW_GET(change->dentry2, struct dentry, d_inode);
+		lw_at(m, LW_GET(change->dir2, struct path, mnt), change->dentry2, inode);
+		lw_match_walk(*index, 0);
+	}
+	inode = LW_GET(change->dentry, struct dentry, d_inode);
+	if (inode)
+		lw_file_object(m, inode);
+	lw_at(m, LW_GET(change->dir, struct path, mnt), change->dentry, inode);
+	lw_match_walk(*index, 0);
+	return m;
+}
+
+static __always_inline void lw_change_remember(struct lw_match *m, __u32 index, const struct lw_change *change)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct lw_pending *p = bpf_map_lookup_elem(&lw_pending_new, &index);
+
+	if (!p)
+		return;
+	p->dentry = (__u64)change->dentry;
+	p->mnt = (__u64)LW_GET(change->dir, struct path, mnt);
+	p->dentry2 = (__u64)change->dentry2;
+	p->mnt2 = change->dentry2 ? (__u64)LW_GET(change->dir2, struct path, mnt) : 0;
+	p->parent = (__u64)LW_GET(change->dentry, struct dentry, d_parent);
+	p->length = LW_GET(change->dentry, struct dentry, d_name.len) & 255;
+	bpf_probe_read_kernel(p->entry.name, p->length, LW_GET(change->dentry, struct dentry, d_name.name));
+	p->ok = m->ok;
+	p->failed = m->failed;
+	p->count = m->count;
+	p->partial = m->partial;
+	__builtin_memcpy(p->hits, m->hits, sizeof(p->hits));
+	p->file = m->file;
+	if (bpf_map_update_elem(&lw_pendings, &thread, p, BPF_ANY)) {
+		lw_count(LW_FILES, LW_TRIED);
+		lw_count(LW_FILES, LW_NO_MEMORY);
+	}
+}
+
+/* The paths, the hits, and off it goes. `moved`: the names have changed places. */
+static __always_inline void lw_change_send(struct lw_match *m, __u32 index, struct lw_file_rules *rules, void *scratch,
+					   const struct lw_pending *p, const char *text, bool moved)
+{
+	struct lw_scratch *s = lw_file_record(m, scratch, rules, LW_FUNCTION);
+
+	if (!s)
+		return;
+	__builtin_memcpy(m->entry.name, p->entry.name, sizeof(m->entry.name));
+	lw_at(m, (void *)p->mnt, (void *)p->parent, NULL);
+	lw_match_path(index, p->length);
+	lw_tail_walk(s, LW_PATH, &m->path);
+	if (p->dentry2) {
+		lw_at(m, (void *)p->mnt2, moved ? (void *)p->dentry : (void *)p->dentry2, NULL);
+		lw_match_path(index, 0);
+		lw_tail_walk(s, LW_TARGET, &m->path);
+	} else if (text) {
+		lw_tail_string(s, LW_TARGET, text, LW_FIELD_MAX);
+	}
+	lw_file_hits(m, s);
+	lw_end(s, &lw_ring_file, LW_FILES);
+}
+
+/* At the exit of security_path_*: `error` when a security module refused, and then nothing follows. */
+static __always_inline void lw_change_begin(const struct lw_change *change, void *scratch, __u32 program, __s32 error)
+{
+	struct lw_file_rules *rules = lw_rules();
+	struct lw_pending *p;
+	struct lw_match *m;
+	__u32 index;
+
+	if (!rules || !((rules->ok | rules->failed) & change->op))
+		return;
+	m = lw_change_judge(change, rules, &index, program);
+	if (!m)
+		return;
+	if (m->partial || (m->ok | m->failed) & change->op) {
+		lw_change_remember(m, index, change);
+		p = bpf_map_lookup_elem(&lw_pending_new, &index);
+		m->file.error = -error;
+		if (error && p && lw_match_wants(m))
+			lw_change_send(m, index, rules, scratch, p, change->text, false);
+	}
+	lw_match_release(m);
+}
+
+/* At the exit of the function that does it. */
+static __always_inline void lw_change_end(struct dentry *dentry, __u64 result, void *scratch, __u32 program, const char *text)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct lw_pending *p = bpf_map_lookup_elem(&lw_pendings, &thread);
+	struct lw_file_rules *rules = lw_rules();
+	__s32 error = lw_error(result);
+	struct inode *inode;
+	struct lw_match *m;
+	__u32 index;
+
+	if (!p || p->dentry != (__u64)dentry || !rules)
+		return;
+	if (error && !lw_refused(-error))
+		goto forget;
+	m = lw_match_take(&index, program);
+	if (!m)
+		goto forget;
+	m->ok = p->ok;
+	m->failed = p->failed;
+	m->count = p->count;
+	m->partial = p->partial;
+	__builtin_memcpy(m->hits, p->hits, sizeof(m->hits));
+	m->file = p->file;
+	m->file.error = -error;
+	if (lw_match_wants(m)) {
+		inode = LW_GET(dentry, struct dentry, d_inode);
+		if (inode)
+			lw_file_object(m, inode);
+		lw_change_send(m, index, rules, scratch, p, text, !error && p->file.op == LW_OP_RENAME);
+	}
+	lw_match_release(m);
+forget:
+	bpf_map_delete_elem(&lw_pendings, &thread);
+}
+
+#endif
