@@ -225,6 +225,7 @@ int BPF_PROG(lw_file_sys_exit, struct pt_regs *regs, long ret)
 	__u32 nr = lw_syscall_number(regs);
 	const struct lw_call *call = &lw_calls[nr & (LW_CALLS - 1)];
 	struct lw_file_rules *rules;
+	struct lw_config *config;
 	struct lw_match *m;
 	bool compat = false;
 	__u32 index;
@@ -241,7 +242,8 @@ int BPF_PROG(lw_file_sys_exit, struct pt_regs *regs, long ret)
 	if (compat)
 		call = &lw_compat_calls[nr];
 #endif
-	if (!(call->op & (LW_OPENS | (ret < 0 ? rules->failed : rules->ok))))
+	config = lw_config();
+	if (!config || !(call->op & config->file_calls & (LW_OPENS | (ret < 0 ? rules->failed : rules->ok))))
 		return 0;
 	m = lw_match_take(&index, 0);
 	if (!m)

@@ -13,7 +13,7 @@ use libbpf_rs::MapCore;
 
 use crate::{
     base::Base,
-    check, cost, faults,
+    check, cost, faults, file,
     hooks::{Hook, HookState, State, Variant, catalogue},
     libbpf_log,
     loader::{self, Loaded, Refusals},
@@ -22,6 +22,7 @@ use crate::{
     ring::Ring,
     selftest,
     unavailable::{ApplyError, Unavailable},
+    watch::{InstallError, Watches},
     wire::{lw_config, lw_want},
 };
 
@@ -30,6 +31,7 @@ pub struct Sensors {
     pub(crate) base: Base,
     pub(crate) loaded: Vec<Loaded>,
     pub(crate) common: Arc<Common>,
+    watches: Option<Watches>,
     options: Options,
     states: Vec<HookState>,
     config: lw_config,
@@ -54,12 +56,14 @@ impl Sensors {
             base,
             loaded: Vec::new(),
             common,
+            watches: None,
             options: options.clone(),
             states: Vec::new(),
-            config: lw_config { generation: 0, self_pid: 0, flags: 0, reserved: 0 },
+            config: lw_config { generation: 0, self_pid: 0, flags: 0, file_calls: 0 },
             _stats: stats,
         };
         sensors.configure(interest).map_err(Unavailable::maps)?;
+        sensors.install(interest).map_err(|error| Unavailable::Maps { why: error.to_string() })?;
         sensors.choose(interest, Some(&mut reader));
         if let Some(why) = sensors.lifecycle_refused() {
             return Err(Unavailable::NoLifecycle { why });
@@ -70,9 +74,29 @@ impl Sensors {
 
     /// Makes the kernel judge by `interest` from now on: attaches what is newly needed, detaches what is not.
     pub fn apply(&mut self, interest: &Interest) -> Result<(), ApplyError> {
+        self.install(interest).map_err(|error| ApplyError(error.to_string()))?;
         self.configure(interest).map_err(|error| ApplyError(error.to_string()))?;
         self.choose(interest, None);
         Ok(())
+    }
+
+    /// Asks the kernel for the keys of the watched paths anew, if anything was mounted or unmounted since the last call; says whether. Cheap
+    /// when not: call it every second or so.
+    pub fn refresh_watches(&mut self) -> Result<bool, ApplyError> {
+        match &mut self.watches {
+            Some(watches) => watches.refresh().map_err(|error| ApplyError(error.to_string())),
+            None => Ok(false),
+        }
+    }
+
+    fn install(&mut self, interest: &Interest) -> Result<(), InstallError> {
+        if self.watches.is_none() {
+            if interest.watches.is_empty() {
+                return Ok(());
+            }
+            self.watches = Some(Watches::new(&self.base, Arc::clone(&self.common.watches))?);
+        }
+        self.watches.as_mut().map_or(Ok(()), |watches| watches.install(interest))
     }
 
     /// What became of every variant of every hook.
@@ -104,7 +128,6 @@ impl Sensors {
         for hook in catalogue() {
             for variant in hook.variants {
                 let state = if !(hook.needed)(interest) {
-                    self.detach(variant);
                     State::NotNeeded
                 } else if attached(hook, variant) {
                     State::Attached
@@ -114,6 +137,7 @@ impl Sensors {
                 states.insert((hook.name, variant.flavour), state);
             }
         }
+        self.detach_all_but(&attached_programs(&states));
         for flavour in [Flavour::Function, Flavour::Syscall] {
             let open: Vec<_> = catalogue()
                 .filter(|hook| !hook.variants.iter().any(|v| states.get(&(hook.name, v.flavour)) == Some(&State::Attached)))
@@ -123,6 +147,14 @@ impl Sensors {
             for (hook, state) in self.attempt(&open, reader.as_deref_mut()) {
                 states.insert((hook, flavour), state);
             }
+            self.detach_all_but(&attached_programs(&states));
+        }
+        self.config.file_calls = states
+            .iter()
+            .filter(|((_, flavour), state)| *flavour == Flavour::Syscall && **state == State::Attached)
+            .fold(0, |calls, ((hook, _), _)| calls | file::calls(hook));
+        if let Err(error) = self.base.configure(&self.config) {
+            tracing::error!(%error, "the system-call hooks could not be told what to see to");
         }
         self.states = catalogue().flat_map(|hook| rows(hook, &states)).collect();
     }
@@ -137,9 +169,10 @@ impl Sensors {
                 refused.extend(variant.programs.iter().map(|program| (*program, why.clone())));
                 continue;
             }
-            objects.entry(variant.object).or_default().extend(variant.programs.iter().chain(variant.optional));
+            let programs = variant.programs.iter().chain(variant.optional).filter(|program| !self.is_attached(program));
+            objects.entry(variant.object).or_default().extend(programs);
         }
-        for (object, programs) in objects {
+        for (object, programs) in objects.into_iter().filter(|(_, programs)| !programs.is_empty()) {
             let (loaded, refusals) = loader::attach(&self.base, object, &programs);
             self.loaded.extend(loaded);
             refused.extend(refusals);
@@ -154,7 +187,6 @@ impl Sensors {
                 if why.is_empty() {
                     return (hook.name, State::Attached);
                 }
-                self.detach(variant);
                 let why = why.into_iter().cloned().collect::<Vec<_>>().join("; ");
                 (hook.name, State::Refused { why })
             })
@@ -173,11 +205,16 @@ impl Sensors {
         None
     }
 
-    fn detach(&mut self, variant: &Variant) {
-        for loaded in self.loaded.iter_mut().filter(|l| l.source == variant.object) {
-            loaded.links.retain(|program, _| !variant.programs.contains(program) && !variant.optional.contains(program));
+    fn is_attached(&self, program: &str) -> bool {
+        self.loaded.iter().any(|loaded| loaded.links.contains_key(program))
+    }
+
+    /// Variants may share a program, so what to keep is said rather than what to drop.
+    fn detach_all_but(&mut self, kept: &BTreeSet<&str>) {
+        for loaded in &mut self.loaded {
+            loaded.links.retain(|program, _| kept.contains(program));
         }
-        self.loaded.retain(|l| !l.links.is_empty());
+        self.loaded.retain(|loaded| !loaded.links.is_empty());
     }
 
     fn lifecycle_refused(&self) -> Option<String> {
@@ -191,6 +228,16 @@ impl Sensors {
     pub(crate) fn undecoded(&self, sensor: Sensor) -> u64 {
         self.common.undecoded[sensor as usize].load(Ordering::Relaxed)
     }
+}
+
+/// The programs of all attached variants.
+fn attached_programs(states: &BTreeMap<(&str, Flavour), State>) -> BTreeSet<&'static str> {
+    catalogue()
+        .flat_map(|hook| hook.variants.iter().map(move |variant| (hook, variant)))
+        .filter(|(hook, variant)| states.get(&(hook.name, variant.flavour)) == Some(&State::Attached))
+        .flat_map(|(_, variant)| variant.programs.iter().chain(variant.optional))
+        .copied()
+        .collect()
 }
 
 /// The rows of a hook, with what is not seen: with the attached variant, or with none.

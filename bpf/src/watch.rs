@@ -9,7 +9,6 @@ mod tree;
 use std::{collections::HashMap, sync::Arc};
 
 pub(crate) use install::{InstallError, Watches};
-pub use mounts::MountTable;
 
 /// A watch behind a number that the kernel sends.
 #[derive(Debug, Clone, PartialEq, Eq)]

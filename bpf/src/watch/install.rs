@@ -1,22 +1,29 @@
 //! Puts a plan into new maps and swaps the outer map's element.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
+    io,
     os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
     sync::{Arc, RwLock},
 };
 
 use lapwing_engine::interest::Interest;
-use libbpf_rs::{Link, MapCore as _, MapFlags, MapHandle, MapType, libbpf_sys::bpf_map_create_opts};
+use libbpf_rs::{Link, MapCore as _, MapFlags, MapHandle, MapType, Object, libbpf_sys::bpf_map_create_opts};
 
 use super::{
     WatchNames,
     keys::{Keys, keys},
+    mounts::MountTable,
     plan::Plan,
     tree::{Component, Here},
 };
-use crate::wire::{Plain, bytes_of, lw_entry_key, lw_file_rules, lw_key, lw_node, lw_watch};
+use crate::{
+    base::Base,
+    loader,
+    wire::{Plain, bytes_of, lw_entry_key, lw_file_rules, lw_key, lw_node, lw_watch},
+};
 
+const ITERATOR: &str = "lw_file_keys";
 /// Room for what the kernel arms by itself between two keyings.
 const SLACK: usize = 4096;
 /// How many generations of numbers a record in a ring may still name.
@@ -37,6 +44,7 @@ pub(crate) struct Watches {
     entries: MapHandle,
     nodes: MapHandle,
     iterator: Link,
+    _object: Object,
     slot: u32,
     next_set: u32,
     generation: u32,
@@ -45,30 +53,49 @@ pub(crate) struct Watches {
     /// The numbers of each generation still known, newest last.
     numbers: VecDeque<Vec<u32>>,
     held: Vec<OwnedFd>,
+    mounts: Option<MountTable>,
 }
 
 impl Watches {
-    /// None installed yet. `outer` gives the outer maps by name; `iterator` is that of `file_keys.bpf.c`.
-    pub fn new(outer: impl Fn(&str) -> Result<MapHandle, libbpf_rs::Error>, iterator: Link) -> Result<Watches, libbpf_rs::Error> {
+    /// None installed yet. `names` is the decoder's table.
+    pub fn new(base: &Base, names: Arc<RwLock<WatchNames>>) -> Result<Watches, InstallError> {
+        let outer = |name| {
+            let map = base.map(name).ok_or_else(|| libbpf_rs::Error::from(io::Error::other(format!("no map {name}"))));
+            map.and_then(|map| MapHandle::try_from(&map)).map_err(failed("finding the outer maps"))
+        };
+        let load = || -> Result<(Object, Link), String> {
+            let object = loader::load(base, "file_keys", &BTreeSet::from([ITERATOR]))?;
+            let program = object.progs_mut().find(|p| p.name() == ITERATOR).ok_or("no program lw_file_keys")?;
+            let link = program.attach().map_err(|error| error.to_string())?;
+            Ok((object, link))
+        };
+        let (object, iterator) =
+            load().map_err(|why| failed("loading the iterator of keys")(io::Error::other(why).into()))?;
         Ok(Watches {
             rules: outer("lw_file_rules")?,
             objects: outer("lw_file_objects")?,
             entries: outer("lw_file_entries")?,
             nodes: outer("lw_file_nodes")?,
             iterator,
+            _object: object,
             slot: 0,
             next_set: 1,
             generation: 0,
             tree: Component::default(),
-            names: Arc::default(),
+            names,
             numbers: VecDeque::new(),
             held: Vec::new(),
+            mounts: MountTable::open().ok(),
         })
     }
 
-    /// What the kernel's numbers mean; the decoder looks them up.
-    pub fn names(&self) -> Arc<RwLock<WatchNames>> {
-        Arc::clone(&self.names)
+    /// Asks for the keys anew if anything was mounted or unmounted since the last call. Costs one system call when not.
+    pub fn refresh(&mut self) -> Result<bool, InstallError> {
+        if self.mounts.as_ref().is_some_and(MountTable::changed) {
+            self.rekey()?;
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     /// Replaces all watches at once.

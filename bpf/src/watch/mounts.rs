@@ -9,7 +9,7 @@ use rustix::{
 
 /// The mount table of this process's namespace.
 #[derive(Debug)]
-pub struct MountTable(File);
+pub(super) struct MountTable(File);
 
 impl MountTable {
     /// Starts looking.
