@@ -161,6 +161,8 @@ pub enum RulesCommand {
         #[arg(long, value_name = "ID")]
         rule: Option<String>,
     },
+    /// The fields that predicates and messages can use: name, type, events, what it is
+    Fields,
 }
 
 /// `lapwing record`

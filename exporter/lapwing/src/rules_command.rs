@@ -1,4 +1,4 @@
-//! `lapwing rules list`, `explain ID` and `test FILE`.
+//! `lapwing rules list`, `explain ID`, `test FILE` and `fields`.
 
 mod explain;
 mod list;
@@ -36,9 +36,13 @@ pub enum RulesError {
 
 /// Loads the rules and answers on standard output.
 pub fn run(args: &ConfigArgs, command: &RulesCommand) -> Result<(), RulesError> {
-    let loaded = config::load(args).map_err(RulesError::Config)?;
     let mut out = io::stdout().lock();
-    match answer(&loaded, command, &mut out) {
+    let answered = match command {
+        // Needed most while the rules are wrong still.
+        RulesCommand::Fields => fields(&mut out),
+        command => config::load(args).map_err(RulesError::Config).and_then(|loaded| answer(&loaded, command, &mut out)),
+    };
+    match answered {
         // `lapwing rules list | head` is no failure.
         Err(RulesError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
@@ -59,7 +63,12 @@ pub fn answer(loaded: &Loaded, command: &RulesCommand, out: &mut dyn Write) -> R
             }
             trial::run(loaded, Reader::open(file)?, rule.as_deref(), out)
         }
+        RulesCommand::Fields => fields(out),
     }
+}
+
+fn fields(out: &mut dyn Write) -> Result<(), RulesError> {
+    Ok(out.write_all(lapwing_engine::field::listing().as_bytes())?)
 }
 
 fn known(loaded: &Loaded, id: &str) -> Result<(), RulesError> {

@@ -377,7 +377,7 @@ fn no_text_makes_the_parser_panic() {
         for _ in 0..1 + bits % 7 {
             bits /= 7;
             text.push_str(pieces[bits as usize % pieces.len()]);
-            text.push_str(if bits % 5 == 0 { "" } else { " " });
+            text.push_str(if bits.is_multiple_of(5) { "" } else { " " });
             bits = bits.rotate_right(11) ^ random;
         }
         match Predicate::parse(&text, Kinds::ALL) {
