@@ -64,6 +64,13 @@ impl LogHandle {
     }
 }
 
+/// However the program ends: what it said last is what somebody will look for.
+impl Drop for LogHandle {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
 /// Starts the log of the whole program; once.
 pub fn init(settings: &Log) -> Result<LogHandle, LogError> {
     let text = match settings.format {

@@ -65,6 +65,7 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
     let outcome = runtime.block_on(async {
         let metrics = Metrics::new(loaded.config.metrics.max_rules);
         metrics.config_loaded(report::config_info(&loaded), loaded.config.metrics.max_rules);
+        metrics.show_log(log.lost());
         let outputs = Arc::new(Outputs::start(&loaded.config, &host, &metrics).map_err(other)?);
         let engine = Engine::new(rules, replay::settings(&loaded, &host.name));
         let mut detector = Detector::new(engine, resolver, recorder, outputs.clone());
