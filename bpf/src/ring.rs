@@ -1,5 +1,6 @@
 //! Reading a BPF ring buffer (kernel/bpf/ringbuf.c) through its mapping: one page with the reader's position, one with the
-//! writer's, then the data, mapped twice in a row so that no record is ever torn.
+//! writer's, then the data. The kernel offers the data twice in a row, so that no record is ever torn; every mapped page counts as the agent's
+//! resident memory, so we map it once and put the one record together that crosses the end.
 
 use std::{
     io,
@@ -21,6 +22,8 @@ pub(crate) struct Ring {
     /// Bytes of data, a power of two.
     size: usize,
     page: usize,
+    /// For the record that crosses the end.
+    whole: Vec<u8>,
 }
 
 struct Mapping {
@@ -51,8 +54,8 @@ impl Ring {
     pub fn map(fd: impl AsFd, size: u32) -> io::Result<Ring> {
         let (size, page) = (size as usize, rustix::param::page_size());
         let consumer = Mapping::new(&fd, 0, page, ProtFlags::READ | ProtFlags::WRITE)?;
-        let producer = Mapping::new(&fd, page, page + 2 * size, ProtFlags::READ)?;
-        Ok(Ring { consumer, producer, size, page })
+        let producer = Mapping::new(&fd, page, page + size, ProtFlags::READ)?;
+        Ok(Ring { consumer, producer, size, page, whole: Vec::new() })
     }
 
     /// Hands at most `budget` records to `sink`, oldest first; returns how many.
@@ -61,9 +64,9 @@ impl Ring {
         let mut at = self.consumed().load(Ordering::Relaxed);
         let produced = self.produced().load(Ordering::Acquire);
         while seen < budget && at < produced {
-            let Some((record, next)) = self.record(at) else { break };
-            if let Some(bytes) = record {
-                sink(bytes);
+            let Some((length, next)) = self.record(at) else { break };
+            if let Some(length) = length {
+                sink(self.bytes(at, length));
                 seen += 1;
             }
             at = next;
@@ -72,24 +75,42 @@ impl Ring {
         seen
     }
 
-    /// The record at position `at` (None in it: discarded) and the position of the next; None while it is being written.
-    fn record(&self, at: usize) -> Option<(Option<&[u8]>, usize)> {
+    /// The length of the record at position `at` (None in it: discarded) and the position of the next; None while it is being written.
+    fn record(&self, at: usize) -> Option<(Option<usize>, usize)> {
         let offset = self.page + (at & (self.size - 1));
-        // SAFETY: `offset` is below page + size, records are 8-byte aligned, and the mapping is page + 2 * size long; the kernel writes
-        // the length while we read it, hence the atomic.
+        // SAFETY: `offset` is below page + size, which is how long the mapping is; records begin at multiples of eight, so their length does
+        // not cross the end. The kernel writes it while we read it, hence the atomic.
         let length = unsafe { self.producer.at.add(offset).cast::<AtomicU32>().as_ref() }.load(Ordering::Acquire);
         if length & BUSY != 0 {
             return None;
         }
         let len = (length & !(BUSY | DISCARDED)) as usize;
         let next = at + (len + RECORD_HEADER).next_multiple_of(8);
-        if length & DISCARDED != 0 || len + RECORD_HEADER > self.size {
-            return Some((None, next));
+        let kept = length & DISCARDED == 0 && len + RECORD_HEADER <= self.size;
+        Some((kept.then_some(len), next))
+    }
+
+    /// The `length` bytes of the record at position `at`.
+    fn bytes(&mut self, at: usize, length: usize) -> &[u8] {
+        let start = (at + RECORD_HEADER) & (self.size - 1);
+        let first = length.min(self.size - start);
+        if first == length {
+            return self.data(start, length);
         }
-        // SAFETY: len + header fits into `size`, and the data is mapped twice, so the bytes are inside the mapping; the kernel does not
-        // write to them again before the position is moved past them, which needs `&mut self`.
-        let bytes = unsafe { std::slice::from_raw_parts(self.producer.at.add(offset + RECORD_HEADER).as_ptr(), len) };
-        Some((Some(bytes), next))
+        let mut whole = std::mem::take(&mut self.whole);
+        whole.clear();
+        whole.extend_from_slice(self.data(start, first));
+        whole.extend_from_slice(self.data(0, length - first));
+        self.whole = whole;
+        &self.whole
+    }
+
+    /// `start` + `length` must not be past the data's end.
+    fn data(&self, start: usize, length: usize) -> &[u8] {
+        debug_assert!(start + length <= self.size);
+        // SAFETY: the bytes are inside the mapping (page + size long); the kernel does not write to them again before the position is moved
+        // past them, which needs `&mut self`.
+        unsafe { std::slice::from_raw_parts(self.producer.at.add(self.page + start).as_ptr(), length) }
     }
 
     fn consumed(&self) -> &AtomicUsize {
