@@ -215,7 +215,8 @@ static __always_inline void lw_other(struct lw_match *m, struct lw_file_rules *r
 		return lw_judge_file(m, rules, index, file);
 	if (call->fd)
 		return;
-	m->file.mode = call->mode ? lw_arg(m, call->mode) : 0;
+	/* The engine must see that the target is a symbolic link's text, not a name that was touched. */
+	m->file.mode = call->form & LW_TEXT ? 0120777 : call->mode ? lw_arg(m, call->mode) : 0;
 	lw_judge_paths(m, rules, index, call);
 }
 

@@ -112,7 +112,8 @@ fn is_open_write<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
 }
 
 fn is_open_create<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
-    let created = context.file()?.op == FileOp::Create;
+    let file = context.file()?;
+    let created = file.op == FileOp::Create && file.errno == 0;
     Some((created && open_flags(context).is_some()).into())
 }
 

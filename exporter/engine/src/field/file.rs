@@ -20,7 +20,6 @@ pub(super) const FIELDS: &[Field] = &[
     of("fs.path.name", Type::Path, name, "the file; for a rename its old name, for a link its new one"),
     of("fs.path.source", Type::Path, source, "the old name of a rename, the existing file of a hard link, the text of a symbolic one"),
     of("fs.path.target", Type::Path, target, "the new name of a rename or link"),
-    of("fs.path.nameraw", Type::Path, nameraw, "the path as the system call gave it; missing where a descriptor or the kernel named the file"),
     of("fd.name", Type::Path, name, "the same as fs.path.name"),
     of("fd.directory", Type::Path, directory, "the directory of fs.path.name"),
     of("fd.filename", Type::Text, filename, "the last component of fs.path.name"),
@@ -60,11 +59,6 @@ fn target<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
     }
 }
 
-fn nameraw<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
-    let (path, _) = &**context.file()?.raw.as_ref()?;
-    text(path.given.get())
-}
-
 fn split<'a>(context: &Context<'a>) -> Option<(&'a [u8], &'a [u8])> {
     let path: &'a [u8] = context.file()?.path.get()?;
     let slash = path.iter().rposition(|byte| *byte == b'/')?;
@@ -83,7 +77,7 @@ fn inode<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
     Some(Scalar::Number(i64::try_from(context.file()?.key?.inode).ok()?))
 }
 
-/// 0 is "not known" in the event: a real one has at least the file's type.
+/// 0 is "not known" in the event. A `chmod 0` by path, where only the system call is seen, is not told from it.
 fn known_mode(file: &FileEvent) -> Option<u32> {
     (file.mode != 0).then_some(file.mode)
 }

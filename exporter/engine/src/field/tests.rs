@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::{
-    event::{Event, FileOp, RawPath, Value},
+    event::{Event, FileOp, Value},
     process::{Limits, Table},
     synthetic::Synthetic,
 };
@@ -221,13 +221,6 @@ fn files_are_read_by_what_was_done() {
     let events = shell()
         .file_with(800, FileOp::Create, "/etc/x", |file| {
             file.flags = 0o101;
-            file.raw = Some(Box::new((
-                RawPath {
-                    given: Value::Known("x".into()),
-                    ..RawPath::default()
-                },
-                None,
-            )));
         })
         .take();
     assert_eq!(value(&events, "evt.arg.flags"), "O_WRONLY|O_CREAT");
@@ -235,7 +228,6 @@ fn files_are_read_by_what_was_done() {
         (value(&events, "evt.is_open_create"), value(&events, "evt.is_open_read")),
         ("1".into(), "0".into())
     );
-    assert_eq!(value(&events, "fs.path.nameraw"), "x");
 
     let events = shell()
         .file_with(800, FileOp::Permission, "/x", |file| file.owner = Some((0, u32::MAX)))
