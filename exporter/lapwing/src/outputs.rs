@@ -21,7 +21,7 @@ use tokio::time::Instant;
 pub use clock::WallClock;
 pub use host::Host;
 pub use json::JsonError;
-pub use otlp::OtlpError;
+pub use otlp::{OtlpError, check as check_otlp};
 
 use crate::{config::Config, metrics::Metrics};
 

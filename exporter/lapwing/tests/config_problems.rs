@@ -71,6 +71,15 @@ fn values_of_settings() {
                 "f:5:11: timeout must be from 100ms to 1h, not \"10ms\"; write a value in that range",
             ],
         ),
+        (
+            "[otlp]\nendpoint = 'http://127.0.0.1:4317/logs'",
+            &["f:2:12: endpoint \"http://127.0.0.1:4317/logs\" has a path, which gRPC does not know (protocol = \"http/protobuf\" does); \
+               write for example \"http://127.0.0.1:4317\""],
+        ),
+        (
+            "[otlp]\nendpoint = 'http://127.0.0.1:4317'\nheaders = { te = 'x' }",
+            &["f:3:11: headers: \"te\" is set by the protocol itself; remove it"],
+        ),
         // The value of a header may be a credential: it is not shown.
         (
             "otlp.headers = { a = \"se\\ncret\" }",

@@ -20,6 +20,7 @@ use super::{
     section::type_name,
     suggest::nearest,
 };
+use crate::outputs::{OtlpError, check_otlp};
 
 /// Only variables with this prefix are configuration.
 pub const PREFIX: &str = "LAPWING__";
@@ -141,6 +142,10 @@ impl Layers {
                 format!("listen = \"{}\" is reachable from other hosts, without encryption or authentication", config.metrics.listen),
                 "write \"127.0.0.1:19754\", or insecure = true in [metrics] to allow it",
             );
+        }
+        if let Err(error) = check_otlp(&config.otlp) {
+            let key = if matches!(error, OtlpError::Header { .. }) { "otlp.headers" } else { "otlp.endpoint" };
+            report.problem(&origin(key), error.to_string(), "");
         }
         if config.network.enabled {
             report.problem(

@@ -26,6 +26,14 @@ pub use endpoint::OtlpError;
 use super::{AlertRecord, account::Account, host::Host};
 use crate::{config, metrics::OutputCounters};
 
+/// What is wrong with `[otlp]`, for those who only want to know.
+pub fn check(settings: &config::Otlp) -> Result<(), OtlpError> {
+    match &settings.endpoint {
+        Some(endpoint) => Endpoint::parse(endpoint, settings).map(drop),
+        None => Ok(()),
+    }
+}
+
 /// The output.
 #[derive(Debug)]
 pub(super) struct Otlp {
