@@ -34,9 +34,13 @@ pub(crate) fn process(table: &Table, key: &ProcessKey) -> ProcessView {
     )
 }
 
-/// Its ancestors, nearest first.
+/// Its ancestors, nearest first, without their capabilities: up to forty names each would be most of the alert.
 pub(crate) fn lineage(table: &Table, key: &ProcessKey) -> Vec<ProcessView> {
-    table.ancestors(key).map(known_process).collect()
+    let ancestor = |process| ProcessView {
+        capabilities: Vec::new(),
+        ..known_process(process)
+    };
+    table.ancestors(key).map(ancestor).collect()
 }
 
 /// What an event says of a file: the file sensor's object, or the program that the kernel refused to run.
