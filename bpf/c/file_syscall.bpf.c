@@ -6,17 +6,10 @@
 #include "common/calls.h"
 #define LW_MATCHES 2
 #include "common/file_record.h"
-#include "common/descriptor.h"
+#include "common/open.h"
 
 LW_SCRATCH(lw_scratch_file_syscall);
 
-#define O_ACCMODE 3
-#define O_CREAT 0100
-#define O_TRUNC 01000
-#define O_PATH 010000000
-#define O_TMPFILE_BIT 020000000
-#define FMODE_WRITE 2u
-#define FMODE_CREATED 0x100000u
 #define AT_EMPTY_PATH 0x1000
 #define AT_SYMLINK_NOFOLLOW 0x100
 #define TS_COMPAT 2
@@ -53,16 +46,6 @@ static __always_inline __u32 lw_open_flags(struct lw_match *m, const struct lw_c
 	if (call->form & LW_HOW && bpf_probe_read_user(&flags, sizeof(flags), (void *)flags))
 		return O_PATH;
 	return flags;
-}
-
-/* What an open with these flags may turn out to be. */
-static __always_inline __u32 lw_open_ops(__u32 flags)
-{
-	__u32 ops = flags & (O_ACCMODE | O_TRUNC) ? LW_OP_WRITE : LW_OP_READ;
-
-	if (flags & (O_PATH | O_TMPFILE_BIT))
-		return 0;
-	return flags & O_CREAT ? ops | LW_OP_CREATE : ops;
 }
 
 /* An object at hand. */
@@ -186,7 +169,7 @@ static __always_inline void lw_open(struct lw_match *m, struct lw_file_rules *ru
 	if (!file)
 		return;
 	mode = LW_GET(file, struct file, f_mode);
-	op = mode & FMODE_CREATED ? LW_OP_CREATE : flags & (O_ACCMODE | O_TRUNC) ? LW_OP_WRITE : LW_OP_READ;
+	op = lw_open_op(flags, mode);
 	if (!(ops & op))
 		return;
 	lw_file_begin(m, op, 0);

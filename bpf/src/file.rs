@@ -28,6 +28,14 @@ const SYSCALL: &[&str] = &["lw_file_sys_exit"];
 const RACE: &str = "io_uring; the strings of a call are read when it ends, so another thread may have changed them";
 const RACE_NAMES: &str = "io_uring; renames and the like in a path that changes at the same moment: userspace resolves it afterwards";
 
+const EARLY: &str = "refusals before the object is found: a read-only file system, a directory that may not be searched";
+
+macro_rules! function {
+    ($object:literal, $programs:expr, $optional:expr, $unseen:expr) => {
+        Variant { flavour: Flavour::Function, object: $object, programs: $programs, optional: $optional, unseen: $unseen }
+    };
+}
+
 macro_rules! syscall {
     ($unseen:expr) => {
         Variant { flavour: Flavour::Syscall, object: "file_syscall", programs: SYSCALL, optional: &[], unseen: $unseen }
@@ -40,42 +48,74 @@ pub(crate) const HOOKS: &[Hook] = &[
         sensor: Sensor::File,
         name: OPEN,
         needed: |interest| wants(interest, &[FileOp::Create, FileOp::Write, FileOp::Read]),
-        variants: &[syscall!(RACE)],
+        variants: &[
+            function!("file_open", &["lw_do_filp_open"], &[], ""),
+            syscall!(RACE)],
         unseen: "opens: files created, opened for writing or for reading",
     },
     Hook {
         sensor: Sensor::File,
         name: CREATE,
         needed: |interest| wants(interest, &[FileOp::Create]),
-        variants: &[syscall!(RACE_NAMES)],
+        variants: &[
+            function!(
+                "file_names",
+                &[
+                    "lw_path_mkdir",
+                    "lw_path_mknod",
+                    "lw_path_symlink",
+                    "lw_path_link",
+                    "lw_vfs_mkdir",
+                    "lw_vfs_mknod",
+                    "lw_vfs_create",
+                    "lw_vfs_symlink",
+                    "lw_vfs_link",
+                ],
+                &[],
+                EARLY
+            ),
+            syscall!(RACE_NAMES)],
         unseen: "directories, links and special files that appear",
     },
     Hook {
         sensor: Sensor::File,
         name: DELETE,
         needed: |interest| wants(interest, &[FileOp::Delete]),
-        variants: &[syscall!(RACE_NAMES)],
+        variants: &[
+            function!("file_names", &["lw_path_unlink", "lw_path_rmdir", "lw_vfs_unlink", "lw_vfs_rmdir"], &[], EARLY),
+            syscall!(RACE_NAMES)],
         unseen: "deletions",
     },
     Hook {
         sensor: Sensor::File,
         name: RENAME,
         needed: |interest| wants(interest, &[FileOp::Rename]),
-        variants: &[syscall!(RACE_NAMES)],
+        variants: &[
+            function!("file_names", &["lw_path_rename", "lw_vfs_rename"], &[], EARLY),
+            syscall!(RACE_NAMES)],
         unseen: "renames",
     },
     Hook {
         sensor: Sensor::File,
         name: PERMISSION,
         needed: |interest| wants(interest, &[FileOp::Permission]),
-        variants: &[syscall!(RACE_NAMES)],
+        variants: &[
+            function!(
+                "file_change",
+                &["lw_path_chmod", "lw_path_chown", "lw_notify_change", "lw_vfs_setxattr", "lw_vfs_removexattr"],
+                &["lw_vfs_set_acl", "lw_vfs_remove_acl"],
+                EARLY
+            ),
+            syscall!(RACE_NAMES)],
         unseen: "changes of mode, owner and extended attributes",
     },
     Hook {
         sensor: Sensor::File,
         name: TRUNCATE,
         needed: |interest| wants(interest, &[FileOp::Write]),
-        variants: &[syscall!(RACE_NAMES)],
+        variants: &[
+            function!("file_change", &["lw_vfs_truncate"], &["lw_do_ftruncate", "lw_do_sys_ftruncate"], EARLY),
+            syscall!(RACE_NAMES)],
         unseen: "truncations",
     },
     Hook {

@@ -75,7 +75,22 @@ struct lw_change {
 	struct dentry *dentry2;
 	const char *text; /* of a symbolic link */
 	__u32 op;
+	__u32 uid, gid;
+	bool owner; /* uid and gid are set */
 };
+
+/* The root's mount, when `dentry` is in its file system. */
+static __always_inline struct vfsmount *lw_root_mount(struct dentry *dentry)
+{
+	__u32 zero = 0;
+	struct lw_root *host = bpf_map_lookup_elem(&lw_host_root, &zero);
+
+	if (!host || !host->mnt)
+		return NULL;
+	if (LW_GET((void *)host->mnt, struct vfsmount, mnt_sb) != LW_GET(dentry, struct dentry, d_sb))
+		return NULL;
+	return (struct vfsmount *)host->mnt;
+}
 
 static __always_inline struct lw_match *lw_change_judge(const struct lw_change *change, struct lw_file_rules *rules, __u32 *index, __u32 program)
 {
@@ -87,6 +102,11 @@ static __always_inline struct lw_match *lw_change_judge(const struct lw_change *
 	lw_file_begin(m, change->op, 0);
 	m->file.header.syscall = -1;
 	m->file.header.abi = LW_ABI_NONE;
+	if (change->owner) {
+		m->file.uid = change->uid;
+		m->file.gid = change->gid;
+		m->file.header.flags |= LW_HAS_OWNER;
+	}
 	if (change->dentry2) {
 		inode = LW_GET(change->dentry2, struct dentry, d_inode);
 		lw_at(m, LW_GET(change->dir2, struct path, mnt), change->dentry2, inode);

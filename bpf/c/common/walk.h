@@ -11,6 +11,7 @@
 #include "kernel_fs.h"
 
 #define LW_PATH_STEPS 128
+#define LW_PATH_STEPS_LOOP 2048 /* with bpf_loop, whose body is verified once */
 #define LW_PATH_END 4095u
 
 struct lw_path {
@@ -87,6 +88,14 @@ static __always_inline void lw_path_clear(struct lw_path *w)
 	w->text[LW_PATH_END] = 0;
 }
 
+/* bpf_loop came with 5.17. */
+#define LW_HAS_LOOP bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_loop)
+
+static long lw_path_loop(__u32 i, struct lw_path **w)
+{
+	return !lw_path_step(*w);
+}
+
 /* Puts the path of `dentry` in `mnt` before what is there. */
 static __noinline int lw_path_climb(struct lw_path *w, struct vfsmount *mnt, struct dentry *dentry)
 {
@@ -95,9 +104,13 @@ static __noinline int lw_path_climb(struct lw_path *w, struct vfsmount *mnt, str
 	w->dentry = (__u64)dentry;
 	w->mount = (__u64)lw_mount_of(mnt);
 	w->top = (__u64)LW_GET(mnt, struct vfsmount, mnt_root);
-	for (int i = 0; i < LW_PATH_STEPS; i++) {
-		if (!lw_path_step(w))
-			break;
+	if (LW_HAS_LOOP) {
+		bpf_loop(LW_PATH_STEPS_LOOP, lw_path_loop, &w, 0);
+	} else {
+		for (int i = 0; i < LW_PATH_STEPS; i++) {
+			if (!lw_path_step(w))
+				break;
+		}
 	}
 	if (w->offset == LW_PATH_END && !w->partial) {
 		w->offset = LW_PATH_END - 1;

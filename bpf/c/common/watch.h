@@ -16,6 +16,7 @@
 #include "common/watch_maps.h"
 
 #define LW_MATCH_STEPS 192
+#define LW_MATCH_STEPS_LOOP 8192
 #define LW_MATCH_HITS 16
 struct lw_match {
 	__u32 busy;
@@ -276,6 +277,17 @@ static __always_inline int lw_match_step(struct lw_match *m, struct lw_file_rule
 	return 1;
 }
 
+struct lw_match_loop {
+	struct lw_match *m;
+	struct lw_file_rules *rules;
+	__u32 index;
+};
+
+static long lw_match_loop(__u32 i, struct lw_match_loop *loop)
+{
+	return !lw_match_step(loop->m, loop->rules, loop->index);
+}
+
 static __always_inline struct lw_match *lw_match_take(__u32 *index, __u32 program)
 {
 	struct lw_match *m;
@@ -334,9 +346,16 @@ __noinline int lw_match_walk(__u32 index, __u32 depth)
 	m->first_failed = m->failed;
 	m->first_count = m->count;
 	m->climbed = m->arm = 0;
-	for (int i = 0; i < LW_MATCH_STEPS; i++) {
-		if (!lw_match_step(m, rules, index))
+	if (LW_HAS_LOOP) {
+		struct lw_match_loop loop = { m, rules, index };
+
+		if (bpf_loop(LW_MATCH_STEPS_LOOP, lw_match_loop, &loop, 0) < LW_MATCH_STEPS_LOOP)
 			return 0;
+	} else {
+		for (int i = 0; i < LW_MATCH_STEPS; i++) {
+			if (!lw_match_step(m, rules, index))
+				return 0;
+		}
 	}
 	m->partial = 1;
 	return 0;
