@@ -48,7 +48,8 @@ int lw_on_task(struct bpf_iter__task *ctx)
 	struct lw_memory creds;
 	struct lw_snapshot *r;
 	struct lw_scratch *s;
-	__u32 tid, len;
+	__u64 len;
+	__u32 tid;
 
 	if (!task)
 		return 0;

@@ -38,9 +38,9 @@ static __always_inline struct kernfs_node *lw_cgroup_node(struct task_struct *ta
 static __always_inline bool lw_cgroup_prepend(struct lw_scratch *s, struct kernfs_node *node)
 {
 	long len = bpf_probe_read_kernel_str(s->name, sizeof(s->name), BPF_CORE_READ(node, name));
-	__u32 offset = s->walk.offset;
+	__u64 offset = s->walk.offset;
 
-	if (len <= 1 || len > (long)sizeof(s->name) || len > offset)
+	if (len <= 1 || len > (long)sizeof(s->name) || (__u64)len > offset)
 		return false;
 	len -= 1;
 	offset -= len + 1;

@@ -72,7 +72,7 @@ static __always_inline void lw_release(struct lw_scratch *s)
 /* Sends the record and gives the slot back. */
 static __always_inline void lw_end(struct lw_scratch *s, void *rings, __u32 sensor)
 {
-	__u32 len = s->len;
+	__u64 len = s->len;
 
 	asm volatile("" : "+r"(len));
 	if (len <= LW_RECORD_MAX) { /* one comparison: of two, clang makes one that the verifier cannot follow */

@@ -10,6 +10,8 @@ struct lw_tail {
 	__u16 len;
 };
 
+/* Lengths and offsets are 64 bits wide while they are checked: older verifiers lose the bounds of halves. */
+
 /* Closes a field of `len` bytes that begins at `at`. */
 static __always_inline void lw_tail_close(struct lw_scratch *s, __u32 at, __u16 field, __u32 len)
 {
@@ -21,9 +23,9 @@ static __always_inline void lw_tail_close(struct lw_scratch *s, __u32 at, __u16 
 }
 
 /* `len` bytes of kernel memory. */
-static __always_inline void lw_tail_bytes(struct lw_scratch *s, __u16 field, const void *from, __u32 len)
+static __always_inline void lw_tail_bytes(struct lw_scratch *s, __u16 field, const void *from, __u64 len)
 {
-	__u32 at = s->len;
+	__u64 at = s->len;
 
 	if (len > LW_FIELD_MAX) {
 		len = LW_FIELD_MAX;
@@ -37,9 +39,9 @@ static __always_inline void lw_tail_bytes(struct lw_scratch *s, __u16 field, con
 }
 
 /* `len` bytes of the running process's memory. */
-static __always_inline void lw_tail_user_bytes(struct lw_scratch *s, __u16 field, const void *from, __u32 len)
+static __always_inline void lw_tail_user_bytes(struct lw_scratch *s, __u16 field, const void *from, __u64 len)
 {
-	__u32 at = s->len;
+	__u64 at = s->len;
 
 	if (len > LW_FIELD_MAX) {
 		len = LW_FIELD_MAX;
@@ -55,7 +57,7 @@ static __always_inline void lw_tail_user_bytes(struct lw_scratch *s, __u16 field
 /* A string in kernel memory, at most `max` (constant) bytes with its NUL, which is not sent. */
 static __always_inline void lw_tail_string(struct lw_scratch *s, __u16 field, const void *from, const __u32 max)
 {
-	__u32 at = s->len;
+	__u64 at = s->len;
 	long n;
 
 	asm volatile("" : "+r"(at));
@@ -69,7 +71,7 @@ static __always_inline void lw_tail_string(struct lw_scratch *s, __u16 field, co
 /* The same from the running process's memory. */
 static __always_inline void lw_tail_user_string(struct lw_scratch *s, __u16 field, const void *from, const __u32 max)
 {
-	__u32 at = s->len;
+	__u64 at = s->len;
 	long n;
 
 	asm volatile("" : "+r"(at));
@@ -83,7 +85,7 @@ static __always_inline void lw_tail_user_string(struct lw_scratch *s, __u16 fiel
 /* The path that `walk` found. */
 static __always_inline void lw_tail_walk(struct lw_scratch *s, __u16 field, const struct lw_path *walk)
 {
-	__u32 at = walk->offset;
+	__u64 at = walk->offset;
 
 	if (walk->partial)
 		field |= LW_PARTIAL;

@@ -30,6 +30,8 @@ pub fn everything() -> Interest {
 impl Rig {
     /// Opens the sensors; what the test process itself does is seen too.
     pub fn open(options: &Options, interest: &Interest) -> Rig {
+        // RUST_LOG=libbpf=debug shows what the verifier says.
+        let _ = tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).try_init();
         let host = HOST.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let (mut sensors, reader) = match Sensors::open(options, interest) {
             Ok(opened) => opened,
