@@ -146,6 +146,7 @@ pub fn ask(socket: &Path) -> Result<serde_json::Value, StatusError> {
     let failed = |source: io::Error| match source.kind() {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => StatusError::NotRunning(path()),
         ErrorKind::PermissionDenied => StatusError::Denied(path()),
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => StatusError::Refused(path()),
         _ => StatusError::Io { path: path(), source },
     };
     let mut stream = UnixStream::connect(socket).map_err(failed)?;

@@ -6,8 +6,10 @@ use std::{
     os::unix::{
         fs::{FileTypeExt, PermissionsExt},
         net::{UnixListener, UnixStream},
+        process::CommandExt,
     },
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use lapwing::{
@@ -162,4 +164,71 @@ fn without_an_agent_the_error_says_what_to_do() {
     let error = status::ask(Path::new("/nonexistent/lapwing.sock")).unwrap_err();
     assert!(matches!(error, StatusError::NotRunning(_)));
     assert!(error.to_string().contains("lapwing run"), "{error}");
+}
+
+/// The command, as another user where the kernel lets us be one.
+fn command(place: &Path, socket: &Path, uid: Option<u32>) -> (bool, String, String) {
+    // Copied, since another user may not reach the build directory.
+    let program = place.join("lapwing");
+    if !program.exists() {
+        fs::copy(env!("CARGO_BIN_EXE_lapwing"), &program).unwrap();
+        fs::write(place.join("lapwing.toml"), "config_version = 1\n").unwrap();
+        fs::set_permissions(place, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = Command::new(program);
+    command
+        .arg("--config")
+        .arg(place.join("lapwing.toml"))
+        .arg("status")
+        .arg("--socket")
+        .arg(socket);
+    if let Some(uid) = uid {
+        command.uid(uid).gid(uid);
+    }
+    let output = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_command_shows_a_table_or_says_why_not() {
+    let (dir, socket) = place();
+    let (success, _, stderr) = command(dir.path(), &socket, None);
+    assert!(!success && stderr.contains("no agent runs"), "{stderr}");
+    let (success, stdout, stderr) = serving(&socket, || command(dir.path(), &socket, None));
+    assert!(success, "{stderr}");
+    for part in [
+        "profile demo",
+        "ready",
+        "file ring_full",
+        "42",
+        "3 of 1024 waiting",
+        "json",
+    ] {
+        assert!(stdout.contains(part), "no {part:?} in {stdout}");
+    }
+}
+
+#[test]
+fn another_user_gets_no_answer() {
+    if !rustix::process::geteuid().is_root() {
+        return println!("SKIPPED: only root can become another user");
+    }
+    let (dir, socket) = place();
+    serving(&socket, || {
+        let (success, stdout, stderr) = command(dir.path(), &socket, Some(65534));
+        assert!(
+            !success && stdout.is_empty() && stderr.contains("only root"),
+            "{stdout}{stderr}"
+        );
+        // Even one that gets to the socket is not answered.
+        for (path, mode) in [(socket.parent().unwrap(), 0o755), (&socket, 0o666)] {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let (success, stdout, stderr) = command(dir.path(), &socket, Some(65534));
+        assert!(
+            !success && stdout.is_empty() && stderr.contains("refused to answer"),
+            "{stdout}{stderr}"
+        );
+    });
 }
