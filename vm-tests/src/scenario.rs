@@ -13,6 +13,7 @@ use crate::{
     act::{Act, me},
     agent::Agent,
     error::{Context, Error, Result},
+    metrics::Metrics,
     place::{Place, copy_program},
 };
 
@@ -57,8 +58,10 @@ pub struct Expected {
     pub sensor: &'static str,
     /// `file.create` and the like.
     pub event: &'static str,
-    /// success, or failure with this errno.
+    /// The errno with which the kernel refused; the result is then failure.
     pub errno: Option<&'static str>,
+    /// A failure that the kernel did not refuse: the end of a program.
+    pub failed: bool,
     /// Kernel-resolved executable of the process.
     pub executable: Option<String>,
     /// Path of the file.
@@ -78,7 +81,12 @@ impl Expected {
             ("/event", self.event.into()),
             (
                 "/result",
-                if self.errno.is_some() { "failure" } else { "success" }.into(),
+                if self.failed || self.errno.is_some() {
+                    "failure"
+                } else {
+                    "success"
+                }
+                .into(),
             ),
             ("/errno", self.errno.map_or(Value::Null, Into::into)),
             ("/count", 1.into()),
@@ -139,13 +147,14 @@ impl Scenario {
         for alert in &found {
             lineage_reaches_me(alert)?;
         }
-        let after = agent.metrics()?;
         for want in &expected {
             let labels = [("rule", want.rule), ("sensor", want.sensor)];
-            let risen = after.sum("lapwing_alerts_total", &labels) - before.sum("lapwing_alerts_total", &labels);
-            if risen == 0 {
-                return Err(Error(format!("lapwing_alerts_total of {} did not rise", want.rule)));
-            }
+            let count = |metrics: &Metrics| metrics.sum("lapwing_alerts_total", &labels);
+            agent.wait_until(
+                &format!("lapwing_alerts_total of {} rises", want.rule),
+                2 * PROMPT,
+                |agent| Ok(count(&agent.metrics()?) > count(&before)),
+            )?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! A recording gives the alerts that the live run gave.
 
-use std::process::Command;
+use std::{collections::BTreeSet, process::Command};
 
 use serde_json::Value;
 
@@ -71,18 +71,42 @@ fn compare(live: &[Value], replayed: &[Value]) -> Result<()> {
     if live == replayed {
         return Ok(());
     }
-    let only = |a: &[Value], b: &[Value]| {
-        let lines: Vec<_> = a
-            .iter()
-            .filter(|alert| !b.contains(alert))
-            .map(|alert| format!("  {}\n    {alert}", brief(alert)))
-            .collect();
-        lines.join("\n")
-    };
-    let (lost, new) = (only(live, replayed), only(replayed, live));
+    let problems = live
+        .iter()
+        .map(|alert| match replayed.iter().find(|other| other["id"] == alert["id"]) {
+            None => format!("only live: {}", brief(alert)),
+            Some(other) => differences("", alert, other).join("\n"),
+        });
+    let new = replayed
+        .iter()
+        .filter(|alert| live.iter().all(|other| other["id"] != alert["id"]));
+    let problems: Vec<_> = problems
+        .chain(new.map(|alert| format!("only replayed: {}", brief(alert))))
+        .collect();
     Err(Error(format!(
-        "{} live, {} replayed\nonly live:\n{lost}\nonly replayed:\n{new}",
+        "{} live, {} replayed\n{}",
         live.len(),
-        replayed.len()
+        replayed.len(),
+        problems.join("\n")
     )))
+}
+
+/// Each place where two values differ.
+fn differences(at: &str, live: &Value, replayed: &Value) -> Vec<String> {
+    match (live, replayed) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            keys.into_iter()
+                .flat_map(|key| differences(&format!("{at}/{key}"), &live[key], &replayed[key]))
+                .collect()
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a
+            .iter()
+            .zip(b)
+            .enumerate()
+            .flat_map(|(n, (a, b))| differences(&format!("{at}/{n}"), a, b))
+            .collect(),
+        _ if live == replayed => vec![],
+        _ => vec![format!("  {at}: live {live}, replayed {replayed}")],
+    }
 }
