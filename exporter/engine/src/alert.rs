@@ -101,13 +101,13 @@ pub struct ProcessView {
     /// The user that logged in; absent when unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loginuid: Option<u32>,
-    /// Effective capabilities by name, `["all"]` when full.
+    /// Effective capabilities by name; `["all"]` when full, `["all", "-CAP_X"]` when few are lacking. Not said of ancestors.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub capabilities: Vec<String>,
     /// Path of the cgroup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
-    /// `pid`, `mnt`, `net`, `user` namespace inode numbers.
+    /// `pid`, `mnt`, `net`, `user` namespace inode numbers. Not said of ancestors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<NamespacesView>,
     /// How it ended, when it did: `{code}` or `{signal}`.

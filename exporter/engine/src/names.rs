@@ -88,12 +88,6 @@ pub fn capabilities(set: u64) -> impl Iterator<Item = &'static str> {
         .map(|(_, name)| *name)
 }
 
-/// Whether `set` has every capability known here.
-pub fn all_capabilities(set: u64) -> bool {
-    let all = (1u64 << CAPABILITIES.len()) - 1;
-    set & all == all
-}
-
 /// The flags of an open by name, the access mode (`O_RDONLY`, ...) first.
 pub fn open_flags(flags: u32) -> impl Iterator<Item = &'static str> {
     let access = match flags & 0o3 {
@@ -157,8 +151,6 @@ mod tests {
             capabilities(1 << 7 | 1 << 39).collect::<Vec<_>>(),
             ["CAP_SETUID", "CAP_BPF"]
         );
-        assert!(all_capabilities(0x1ff_ffff_ffff));
-        assert!(!all_capabilities(0xff_ffff_ffff));
         assert_eq!(
             open_flags(0o101 | 0o1000).collect::<Vec<_>>(),
             ["O_WRONLY", "O_CREAT", "O_TRUNC"]

@@ -11,6 +11,8 @@ use crate::{
 
 const UNSET: u32 = u32::MAX;
 const LEAVE: u32 = u32::MAX;
+/// Up to this many lacking capabilities are named instead of all the others.
+const FEW: usize = 5;
 
 /// The id of an alert: the same whenever the same event meets the same rule, and different for every other.
 pub(crate) fn alert_id(rule: &str, event: &Event) -> String {
@@ -36,10 +38,6 @@ pub(crate) fn process(table: &Table, key: &ProcessKey) -> ProcessView {
 
 /// Its ancestors, nearest first, without their capabilities: up to forty names each would be most of the alert.
 pub(crate) fn lineage(table: &Table, key: &ProcessKey) -> Vec<ProcessView> {
-    let ancestor = |process| ProcessView {
-        capabilities: Vec::new(),
-        ..known_process(process)
-    };
     table.ancestors(key).map(ancestor).collect()
 }
 
@@ -115,6 +113,15 @@ fn add(names: &mut Vec<&'static str>, really: bool, name: &'static str) {
     }
 }
 
+/// Who it was; what it could do is said of the acting process only, or an alert would be ten times as long.
+fn ancestor(process: &Process) -> ProcessView {
+    ProcessView {
+        capabilities: Vec::new(),
+        namespaces: None,
+        ..known_process(process)
+    }
+}
+
 fn known_process(process: &Process) -> ProcessView {
     let Process {
         key, snapshot, exit, ..
@@ -185,11 +192,13 @@ fn owner((uid, gid): (u32, u32)) -> String {
     }
 }
 
+/// By name; a set that lacks only a few says which (`["all", "-CAP_SYS_RESOURCE"]`).
 fn capabilities(set: u64) -> Vec<String> {
-    if names::all_capabilities(set) {
-        return vec!["all".to_owned()];
+    let lacking: Vec<_> = names::capabilities(!set).collect();
+    if lacking.len() > FEW {
+        return names::capabilities(set).map(str::to_owned).collect();
     }
-    names::capabilities(set).map(str::to_owned).collect()
+    std::iter::once("all".to_owned()).chain(lacking.into_iter().map(|name| format!("-{name}"))).collect()
 }
 
 fn signal(number: u8) -> String {
@@ -198,4 +207,18 @@ fn signal(number: u8) -> String {
 
 fn text(value: &Value<Bytes>) -> Option<String> {
     value.get().map(Bytes::to_text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_that_lacks_few_capabilities_says_which() {
+        let full = 0x1ff_ffff_ffff;
+        assert_eq!(capabilities(full), ["all"]);
+        assert_eq!(capabilities(full & !(1 << 24)), ["all", "-CAP_SYS_RESOURCE"]);
+        assert_eq!(capabilities(1 << 7), ["CAP_SETUID"]);
+        assert!(capabilities(0).is_empty());
+    }
 }
