@@ -87,3 +87,6 @@ fn fixed<T: wire::Plain>(front: &[u8]) -> Result<T, DecodeError> {
     }
     wire::view(front).ok_or(DecodeError::Short)
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,8 @@ mod ring;
 mod seed;
 mod selftest;
 mod sensors;
+#[cfg(test)]
+mod tests;
 mod unavailable;
 mod watch;
 mod wire;

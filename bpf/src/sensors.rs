@@ -199,7 +199,8 @@ impl Sensors {
             return Some("the other flavour is asked for".to_owned());
         }
         // Tracepoints need no trampoline: the only variant of a hook is one on tracepoints.
-        if variant.flavour == Flavour::Function && hook.variants.len() > 1 {
+        // Who asks for the function flavour by name gets it.
+        if variant.flavour == Flavour::Function && hook.variants.len() > 1 && self.options.flavour.is_none() {
             return fault.map(str::to_owned);
         }
         None

@@ -63,7 +63,15 @@ fn each_hook_is_attached_in_one_flavour() {
     let rig = rig();
     let hooks = rig.sensors.hooks();
     for name in ["process-lifecycle", "exec-failure", "credentials"] {
-        assert_eq!(hooks.iter().filter(|h| h.hook == name && h.state == State::Attached).count(), 1, "{name}: {hooks:#?}");
+        let attached: Vec<_> = hooks.iter().filter(|h| h.hook == name && h.state == State::Attached).map(|h| h.flavour).collect();
+        assert_eq!(attached.len(), 1, "{name}: {hooks:#?}");
+        println!("{name}: {}", format!("{:?}", attached[0]).to_lowercase());
+        if let (Some(asked), true) = (common::asked_flavour(), name != "process-lifecycle") {
+            assert_eq!(attached[0], asked, "{name}: {hooks:#?}");
+        }
+    }
+    for hook in hooks.iter().filter(|h| h.state != State::NotNeeded) {
+        println!("{hook:?}");
     }
     assert!(rig.sensors.map_memory() > 1 << 20, "the rings alone take more");
     assert!(rig.sensors.programs().iter().any(|p| p.name == "lw_on_exec"));

@@ -8,7 +8,7 @@ use std::{
 
 use lapwing_bpf::{Options, Reader, Sensors};
 use lapwing_engine::{
-    event::{Body, Event},
+    event::{Body, Event, Flavour},
     interest::Interest,
 };
 
@@ -27,13 +27,23 @@ pub fn everything() -> Interest {
     Interest { generation: 7, process: true, exec_failures: true, credentials: true, watches: Vec::new() }
 }
 
+/// LAPWING_TEST_FLAVOUR=function or syscall forces one: for kernels that would choose another.
+pub fn asked_flavour() -> Option<Flavour> {
+    match std::env::var("LAPWING_TEST_FLAVOUR").as_deref() {
+        Ok("function") => Some(Flavour::Function),
+        Ok("syscall") => Some(Flavour::Syscall),
+        _ => None,
+    }
+}
+
 impl Rig {
     /// Opens the sensors; what the test process itself does is seen too.
     pub fn open(options: &Options, interest: &Interest) -> Rig {
         // RUST_LOG=libbpf=debug shows what the verifier says.
         let _ = tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).try_init();
         let host = HOST.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let (mut sensors, reader) = match Sensors::open(options, interest) {
+        let options = Options { flavour: options.flavour.or(asked_flavour()), ..options.clone() };
+        let (mut sensors, reader) = match Sensors::open(&options, interest) {
             Ok(opened) => opened,
             Err(why) => panic!("these tests need a kernel to test on: {why}"),
         };

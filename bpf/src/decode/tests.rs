@@ -1,0 +1,146 @@
+//! Any bytes are either an event or an error.
+
+use lapwing_engine::event::{Body, ExitReason, Value};
+
+use super::*;
+use crate::wire::{bytes_of, lw_exec, lw_exit, lw_field};
+
+fn names() -> WatchNames {
+    WatchNames::new()
+}
+
+fn header(kind: lw_kind, fixed: usize) -> lw_header {
+    lw_header {
+        time: 1,
+        start: 2,
+        seq: 3,
+        size: u32::try_from(fixed).unwrap(),
+        kind: u16::try_from(kind.0).unwrap(),
+        cpu: 4,
+        pid: 5,
+        tid: 6,
+        syscall: 59,
+        generation: 7,
+        fixed: u16::try_from(fixed).unwrap(),
+        abi: 1,
+        flavour: 1,
+        flags: 1,
+    }
+}
+
+fn exit(status: u32) -> Vec<u8> {
+    bytes_of(&lw_exit { header: header(lw_kind::LW_EXIT, 64), status, reserved: 0 }).to_vec()
+}
+
+/// An exec with two arguments and a path that was cut.
+fn exec() -> Vec<u8> {
+    let fixed = size_of::<lw_exec>();
+    let mut record = vec![0; fixed];
+    for (field, bytes) in [(lw_field::LW_ARGS.0, &b"ls\0-l\0"[..]), (lw_field::LW_EXECUTABLE.0 | 0x8000, b"/ls"), (99, b"later")] {
+        record.extend(u16::try_from(field).unwrap().to_ne_bytes());
+        record.extend(u16::try_from(bytes.len()).unwrap().to_ne_bytes());
+        record.extend(bytes);
+        record.resize(record.len().next_multiple_of(4), 0);
+    }
+    let mut header = header(lw_kind::LW_EXEC, fixed);
+    header.size = u32::try_from(record.len()).unwrap();
+    record[..56].copy_from_slice(bytes_of(&header));
+    record
+}
+
+#[test]
+fn a_good_record_is_an_event() {
+    let event = decode(&exec(), &names()).unwrap();
+    assert_eq!((event.header.process.pid, event.header.process.start, event.header.seq), (5, 2, 3));
+    let Body::Exec(exec) = event.body else { panic!("{event:?}") };
+    assert_eq!(exec.snapshot.args, Value::Known(vec!["ls".into(), "-l".into()]));
+    assert_eq!(exec.snapshot.executable, Value::Partial("/ls".into()));
+    assert_eq!(exec.snapshot.cwd, Value::Missing);
+}
+
+#[test]
+fn an_exit_says_how() {
+    let how = |status| match decode(&exit(status), &names()).unwrap().body {
+        Body::Exit(exit) => exit.reason,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(how(3 << 8), ExitReason::Code(3));
+    assert_eq!(how(9), ExitReason::Signal { number: 9, core_dumped: false });
+    assert_eq!(how(11 | 0x80), ExitReason::Signal { number: 11, core_dumped: true });
+}
+
+#[test]
+fn every_shorter_record_is_an_error() {
+    for record in [exec(), exit(0)] {
+        for len in 0..record.len() {
+            assert!(decode(&record[..len], &names()).is_err(), "{len} of {}", record.len());
+        }
+    }
+}
+
+#[test]
+fn a_record_that_is_cut_and_says_so_is_an_error_unless_it_ends_at_a_field() {
+    let whole = exec();
+    let mut good = 0;
+    for len in 56..whole.len() {
+        let mut record = whole[..len].to_vec();
+        record[24..28].copy_from_slice(&u32::try_from(len).unwrap().to_ne_bytes());
+        good += usize::from(decode(&record, &names()).is_ok());
+    }
+    assert_eq!(good, 3, "behind the fixed part and behind two of three fields");
+}
+
+#[test]
+fn lies_about_sizes_are_errors() {
+    let lie = |change: fn(&mut lw_header)| {
+        let mut record = exit(0);
+        let mut header: lw_header = wire::view(&record).unwrap();
+        change(&mut header);
+        record[..56].copy_from_slice(bytes_of(&header));
+        decode(&record, &names()).unwrap_err()
+    };
+    assert_eq!(lie(|h| h.size = 0), DecodeError::Size);
+    assert_eq!(lie(|h| h.size = u32::MAX), DecodeError::Size);
+    assert_eq!(lie(|h| h.fixed = 0), DecodeError::Size);
+    assert_eq!(lie(|h| h.fixed = 60), DecodeError::Size);
+    assert_eq!(lie(|h| h.fixed = u16::MAX), DecodeError::Size);
+    assert_eq!(lie(|h| h.kind = 0), DecodeError::Unknown);
+    assert_eq!(lie(|h| h.kind = 999), DecodeError::Unknown);
+    assert_eq!(lie(|h| h.abi = 77), DecodeError::Unknown);
+    assert_eq!(lie(|h| h.flavour = 2), DecodeError::Unknown);
+    assert_eq!(lie(|h| h.kind = 2), DecodeError::Size);
+}
+
+#[test]
+fn a_field_that_runs_past_the_end_is_an_error() {
+    let mut record = exec();
+    let at = size_of::<lw_exec>();
+    record[at + 2..at + 4].copy_from_slice(&u16::MAX.to_ne_bytes());
+    assert_eq!(decode(&record, &names()).unwrap_err(), DecodeError::Field);
+}
+
+#[test]
+fn every_changed_byte_is_an_event_or_an_error() {
+    let whole = exec();
+    for at in 0..whole.len() {
+        for value in [0, 1, 0x7f, 0x80, 0xff] {
+            let mut record = whole.clone();
+            record[at] = value;
+            let _ = decode(&record, &names());
+        }
+    }
+    for kind in 0..20u16 {
+        for len in 0..400 {
+            let mut record = vec![0xff; len];
+            if len >= 56 {
+                record[24..28].copy_from_slice(&u32::try_from(len).unwrap().to_ne_bytes());
+                record[28..30].copy_from_slice(&kind.to_ne_bytes());
+                for fixed in [56, 64, 104, 144, 184, 200, 224] {
+                    record[48..50].copy_from_slice(&u16::to_ne_bytes(fixed));
+                    let _ = decode(&record, &names());
+                }
+            }
+            assert!(kind > 0 || decode(&record, &names()).is_err());
+        }
+    }
+}
