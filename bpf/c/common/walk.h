@@ -66,19 +66,21 @@ static __always_inline int lw_path_step(struct lw_path *w)
 		struct mount *mount = (struct mount *)w->mount;
 		struct mount *above = LW_GET(mount, struct mount, mnt_parent);
 
-		if (above == mount || !above) {
-			w->partial = w->dentry != w->top; /* detached from what is mounted */
-			return 0;
+		if (above != mount && above) {
+			w->dentry = (__u64)LW_GET(mount, struct mount, mnt_mountpoint);
+			w->top = (__u64)LW_GET(above, struct mount, mnt.mnt_root);
+			w->mount = (__u64)above;
+			return 1;
 		}
-		w->dentry = (__u64)LW_GET(mount, struct mount, mnt_mountpoint);
-		w->top = (__u64)LW_GET(above, struct mount, mnt.mnt_root);
-		w->mount = (__u64)above;
-		return 1;
+		w->partial = w->dentry != w->top;
+		if (!w->partial)
+			return 0;
+		/* Detached from what is mounted: its name is all there is (memfd:NAME). */
 	}
 	if (!lw_path_prepend(w, dentry))
 		return 0;
 	w->dentry = (__u64)parent;
-	return 1;
+	return parent != dentry;
 }
 
 static __always_inline void lw_path_clear(struct lw_path *w)
