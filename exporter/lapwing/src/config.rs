@@ -89,8 +89,6 @@ pub struct Config {
 /// `[agent]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Agent {
-    /// What must survive a restart; made 0700.
-    pub state_dir: PathBuf,
     /// The unix socket that `lapwing status` asks; root only.
     pub socket: PathBuf,
     /// Where the host's root is mounted, when the agent runs in a container of its own.
@@ -104,8 +102,6 @@ pub struct Agent {
     /// How often the rings are drained.
     #[serde(with = "as_duration")]
     pub drain_interval: Duration,
-    /// Most events that wait for the engine.
-    pub event_queue: usize,
     /// Most alerts that wait for one output.
     pub alert_queue: usize,
     /// Let the kernel measure each BPF program (costs 45 to 60 ns for each run).
@@ -244,13 +240,11 @@ impl Default for Config {
             defaults: true,
             profile: Profile::Production,
             agent: Agent {
-                state_dir: "/var/lib/lapwing".into(),
                 socket: "/run/lapwing/lapwing.sock".into(),
                 host_root: "/".into(),
                 lifecycle_ring: 8 << 20,
                 file_ring: 16 << 20,
                 drain_interval: Duration::from_millis(8),
-                event_queue: 65_536,
                 alert_queue: 4_096,
                 bpf_stats: false,
             },

@@ -55,10 +55,10 @@ fn values_of_settings() {
             ],
         ),
         (
-            "[agent]\nfile_ring = \"10MiB\"\nstate_dir = \"lapwing\"\nbpf_stats = \"yes\"",
+            "[agent]\nfile_ring = \"10MiB\"\nsocket = \"lapwing\"\nbpf_stats = \"yes\"",
             &[
                 "f:2:13: file_ring must be a power of two from 64KiB to 1GiB, not \"10MiB\"; write for example \"16MiB\"",
-                "f:3:13: state_dir must be an absolute path, not \"lapwing\"; begin it with /",
+                "f:3:10: socket must be an absolute path, not \"lapwing\"; begin it with /",
                 "f:4:13: bpf_stats must be true or false, not a string; write bpf_stats = true",
             ],
         ),
