@@ -1,0 +1,246 @@
+//! The running agent's outputs: real programs are run, their alerts are read where an operations team would.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "common/receivers.rs"]
+mod receivers;
+#[path = "common/servers.rs"]
+mod servers;
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use receivers::Rotel;
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use serde_json::Value;
+use servers::{free, wait_until};
+use tempfile::TempDir;
+
+struct Agent {
+    child: Child,
+    metrics: SocketAddr,
+    directory: TempDir,
+}
+
+impl Agent {
+    /// Every match alerts, so that each program that is run from /tmp is one line.
+    fn start(config: &str, stdout: Stdio) -> Agent {
+        let directory = tempfile::tempdir_in("/tmp").unwrap();
+        let home = directory.path().display().to_string();
+        let metrics = free();
+        let text = format!(
+            "config_version = 1\n[metrics]\nlisten = \"{metrics}\"\n[score]\nfold_after = 1000000\nhost_threshold = 1000000\n\
+             lineage_threshold = 1000000\n{}\n[agent]\nsocket = \"{home}/run/socket\"\nstate_dir = \"{home}/state\"\nalert_queue = 16\n",
+            config.replace("{home}", &home)
+        );
+        fs::write(directory.path().join("lapwing.toml"), text).unwrap();
+        let log = File::create(directory.path().join("log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_lapwing"))
+            .arg("run")
+            .arg("--config")
+            .arg(directory.path().join("lapwing.toml"))
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut agent = Agent {
+            child,
+            metrics,
+            directory,
+        };
+        wait_until("the agent to be ready", || {
+            assert_eq!(
+                agent.child.try_wait().unwrap(),
+                None,
+                "the agent ended: {}",
+                agent.log()
+            );
+            agent.get("/-/ready").ends_with("ready\n")
+        });
+        agent
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap()
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut answer = String::new();
+        if let Ok(mut stream) = TcpStream::connect(self.metrics) {
+            write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+            stream.read_to_string(&mut answer).unwrap();
+        }
+        answer
+    }
+
+    fn metric(&self, series: &str) -> u64 {
+        let page = self.get("/metrics");
+        let line = page.lines().find_map(|line| line.strip_prefix(series));
+        let value = line.unwrap_or_else(|| panic!("no {series} in {page}"));
+        value.trim().parse().unwrap()
+    }
+
+    /// Runs a program from /tmp, each time another one, and tells its path.
+    fn attack(&self, name: &str) -> PathBuf {
+        let program = self.path(name);
+        fs::copy("/bin/true", &program).unwrap();
+        assert!(Command::new(&program).status().unwrap().success());
+        program
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Ends it as an operator would.
+    fn stop(mut self) -> String {
+        self.signal(Signal::TERM);
+        let mut status = None;
+        wait_until("the agent to end", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        let log = self.log();
+        assert_eq!(status.unwrap().code(), Some(0), "{log}");
+        log
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// True when the test cannot do its work and it is known that it cannot.
+fn skipped() -> bool {
+    if geteuid().is_root() {
+        return false;
+    }
+    assert!(
+        std::env::var_os("LAPWING_SKIP_ROOT_TESTS").is_some(),
+        "loads BPF programs and needs root: run as root, or set LAPWING_SKIP_ROOT_TESTS=1 to skip it"
+    );
+    println!("SKIPPED: needs root");
+    true
+}
+
+/// The alerts about a program in a file of JSON lines.
+fn alerts_about(program: &Path, file: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let alerts = whole.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    alerts
+        .filter(|alert| alert["process"]["executable"] == *program.to_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn one_alert_leaves_by_every_output_and_files_are_rotated() {
+    if skipped() {
+        return;
+    }
+    let grpc = free();
+    let rotel = Rotel::start(grpc);
+    let agent = Agent::start(
+        &format!("[otlp]\nendpoint = \"http://{grpc}\"\n[json]\npath = \"{{home}}/log.d/alerts.json\"\n"),
+        Stdio::null(),
+    );
+    let file = agent.path("log.d/alerts.json");
+    assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o600);
+    assert_eq!(fs::metadata(agent.path("log.d")).unwrap().mode() & 0o7777, 0o700);
+
+    let program = agent.attack("first");
+    wait_until("the line", || !alerts_about(&program, &file).is_empty());
+    let alerts = alerts_about(&program, &file);
+    assert_eq!(alerts.len(), 1, "{alerts:#?}");
+    assert_eq!(alerts[0]["rule"], "exec-from-tmp");
+    assert_eq!(alerts[0]["lineage"][0]["pid"], std::process::id());
+    let id = alerts[0]["id"].as_str().unwrap().to_owned();
+    wait_until("the OTLP record", || rotel.wait(1).contains(&id));
+    assert!(
+        rotel
+            .said()
+            .contains(&format!("-> process.executable.path: Str({})", program.display()))
+    );
+    let series = "lapwing_alerts_total{rule=\"exec-from-tmp\",severity=\"high\",sensor=\"process\"} ";
+    wait_until("the metric", || agent.metric(series) >= 1);
+    for output in ["json", "otlp"] {
+        wait_until(output, || {
+            agent.metric(&format!("lapwing_output_sent_total{{output=\"{output}\"}} ")) >= 1
+        });
+    }
+
+    let rotated = agent.path("rotated");
+    fs::rename(&file, &rotated).unwrap();
+    agent.signal(Signal::HUP);
+    wait_until("the new file", || file.exists());
+    let second = agent.attack("second");
+    wait_until("the line in the new file", || !alerts_about(&second, &file).is_empty());
+    assert!(alerts_about(&second, &rotated).is_empty());
+    let log = agent.stop();
+    assert!(log.contains("\"reloaded\""), "{log}");
+}
+
+/// As in `lapwing run | head -1`.
+#[test]
+fn a_reader_that_goes_away_is_counted_and_the_agent_lives_on() {
+    if skipped() {
+        return;
+    }
+    let mut agent = Agent::start("", Stdio::piped());
+    let mut reader = BufReader::new(agent.child.stdout.take().unwrap());
+    let first = agent.attack("first");
+    let mut line = String::new();
+    while !line.contains(first.to_str().unwrap()) {
+        line.clear();
+        reader.read_line(&mut line).unwrap();
+    }
+    assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["rule"], "exec-from-tmp");
+    drop(reader);
+    agent.attack("second");
+    wait_until("the lost alert", || {
+        agent.metric("lapwing_output_lost_total{output=\"json\",reason=\"write_error\"} ") >= 1
+    });
+    assert!(agent.get("/-/healthy").starts_with("HTTP/1.0 200"));
+    let log = agent.stop();
+    assert!(log.contains("cannot write to standard output"), "{log}");
+}
+
+/// As in `lapwing run | less`, left alone.
+#[test]
+fn a_reader_that_does_not_read_blocks_nothing_but_itself() {
+    if skipped() {
+        return;
+    }
+    let mut agent = Agent::start("", Stdio::piped());
+    let reader = agent.child.stdout.take().unwrap();
+    let refused = "lapwing_output_lost_total{output=\"json\",reason=\"queue_full\"} ";
+    let matches = "lapwing_rule_matches_total{rule=\"exec-from-tmp\"} ";
+    let mut attacks = 0;
+    while agent.metric(refused) == 0 {
+        assert!(attacks < 500, "nothing is refused: {}", agent.get("/metrics"));
+        (0..20).for_each(|n| drop(agent.attack(&format!("attack-{}", attacks + n))));
+        attacks += 20;
+    }
+    // The engine goes on: later attacks still match, and every alert is sent, refused or waiting.
+    let before = agent.metric(matches);
+    agent.attack("late");
+    wait_until("the late match", || agent.metric(matches) > before);
+    assert!(agent.get("/-/ready").starts_with("HTTP/1.0 200"));
+    let log = agent.stop();
+    assert!(log.contains("did not take the alerts that waited"), "{log}");
+    drop(reader);
+}
