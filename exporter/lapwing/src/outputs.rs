@@ -105,9 +105,9 @@ impl Outputs {
         })
     }
 
-    /// The clock that alerts are dated by, for a recording to carry.
-    pub fn wall(&self) -> WallClock {
-        *self.wall.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Dates alerts by `wall`, the clock that a recording carries, so that a replay gives them the same dates.
+    pub fn date_by(&self, wall: WallClock) {
+        *self.wall.lock().unwrap_or_else(PoisonError::into_inner) = wall;
     }
 
     /// Hands the alert to every output; never blocks. Where a queue is full the alert is refused and counted.

@@ -29,7 +29,7 @@ use tokio::sync::oneshot;
 pub use clock::boot_now;
 pub use detect::{Detector, Ended};
 
-use crate::outputs::Outputs;
+use crate::{metrics::snapshot::LossCount, outputs::Outputs};
 
 /// Batches between the reader and the engine; a batch is what one drain of the rings gave, at most [`BATCH`] events.
 const QUEUE: usize = 64;
@@ -57,6 +57,7 @@ pub struct Reload {
 /// What the engine thread is told, events among it, in order.
 enum Input {
     Events(Vec<Event>),
+    Lost(Vec<LossCount>),
     Reload(Box<Reload>),
     Snapshot(oneshot::Sender<State>),
     Stop,
@@ -105,6 +106,11 @@ impl Pipeline {
     /// Hands new rules to the engine; false when it is gone. Waits while the queue is full.
     pub fn reload(&self, reload: Reload) -> bool {
         self.input.send(Input::Reload(Box::new(reload))).is_ok()
+    }
+
+    /// Tells a recording what was lost.
+    pub fn lost(&self, losses: Vec<LossCount>) -> bool {
+        losses.is_empty() || self.input.send(Input::Lost(losses)).is_ok()
     }
 
     /// The engine's counters; None when the queue is full or the engine does not answer within two seconds.

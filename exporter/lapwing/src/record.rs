@@ -1,10 +1,13 @@
 //! `lapwing record`: what a run needs to write down what its engine gets.
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
+
+use lapwing_engine::event::Sensor;
 
 use crate::{
     cli::RecordArgs,
     config::Loaded,
+    metrics::snapshot::LossCount,
     outputs::{Host, WallClock},
     recording::{CreateError, Limits, Meta, Summary, Writer},
 };
@@ -32,6 +35,25 @@ pub fn meta(loaded: &Loaded, host: &Host, wall: WallClock) -> Meta {
     }
 }
 
+/// What was lost since it was last asked, for the recording to say.
+#[derive(Debug, Default)]
+pub struct Losses(HashMap<(Sensor, &'static str), u64>);
+
+impl Losses {
+    /// The increase of each total.
+    pub fn since(&mut self, totals: &[LossCount]) -> Vec<LossCount> {
+        let mut increases = Vec::new();
+        for total in totals {
+            let known = self.0.entry((total.sensor, total.stage)).or_default();
+            let count = total.count.saturating_sub(std::mem::replace(known, total.count));
+            if count > 0 {
+                increases.push(LossCount { count, ..total.clone() });
+            }
+        }
+        increases
+    }
+}
+
 /// One line for the person who recorded.
 pub fn describe(summary: &Summary, file: &Path) -> String {
     let refused = match summary.refused {
@@ -42,7 +64,7 @@ pub fn describe(summary: &Summary, file: &Path) -> String {
         events, bytes, reason, ..
     } = summary;
     format!(
-        "{}: {events} events, {bytes} bytes, ended since {reason}{refused}",
+        "{}: {events} events, {bytes} bytes; ended because {reason}{refused}",
         file.display()
     )
 }

@@ -97,7 +97,7 @@ pub enum Stop {
 impl std::fmt::Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Stop::Asked => f.write_str("asked to stop"),
+            Stop::Asked => f.write_str("it was asked to stop"),
             Stop::Time => f.write_str("its time is over"),
             Stop::Size => f.write_str("it reached its largest size"),
             Stop::Failed(why) => write!(f, "the file could not be written: {why}"),

@@ -28,7 +28,7 @@ use crate::{
     pipeline::{Detector, Ended, Pipeline},
     privileges,
     record,
-    recording::{Stop, Writer},
+    recording::Stop,
     replay,
     resolve::Resolver,
 };
@@ -56,7 +56,8 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
     let running = sensors.seed().map_err(other)?;
     let host = Arc::new(Host::read(&loaded.config.agent.host_root));
     let resolver = Resolver::new(&loaded.config.agent.host_root).map_err(other)?;
-    let recorder = recording.as_ref().map(|recording| start_recording(recording, &loaded, &host)).transpose()?;
+    let wall = WallClock::now();
+    let recorder = recording.as_ref().map(|recording| record::create(recording, &loaded, &host, wall)).transpose().map_err(other)?;
     // Threads inherit what the thread that starts them has: nothing may be started before this.
     let kept = privileges::drop_capabilities().map_err(other)?;
     tracing::debug!(?kept, "capabilities dropped");
@@ -67,18 +68,21 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
         metrics.config_loaded(report::config_info(&loaded), loaded.config.metrics.max_rules);
         metrics.show_log(log.lost());
         let outputs = Arc::new(Outputs::start(&loaded.config, &host, &metrics).map_err(other)?);
+        outputs.date_by(wall);
         let engine = Engine::new(rules, replay::settings(&loaded, &host.name));
         let mut detector = Detector::new(engine, resolver, recorder, outputs.clone());
         running.into_iter().for_each(|event| detector.accept(event));
         let pipeline = Pipeline::start(reader, detector, loaded.config.agent.drain_interval).map_err(other)?;
         let doors = open_doors(&loaded.config, &metrics, recording.is_some()).await?;
-        let mut agent = Agent { args: args.clone(), loaded, generation: 1, sensors, pipeline, outputs, metrics, host };
+        let losses = recording.is_some().then(record::Losses::default);
+        let mut agent = Agent { args: args.clone(), loaded, generation: 1, sensors, pipeline, outputs, metrics, host, losses };
         agent.metrics.set_ready(true);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), rules = count(&agent.loaded), "watching");
         let reason = agent.live(&log).await;
         agent.metrics.set_ready(false);
         drop(doors);
-        agent.end(reason).await
+        agent.record_losses();
+        agent.end(reason, recording.as_ref()).await
     });
     log.flush();
     outcome
@@ -105,10 +109,6 @@ pub fn options(config: &Config, flavour: Option<Flavour>) -> Options {
 /// How many rules are loaded.
 fn count(loaded: &Loaded) -> usize {
     loaded.specs.process.len() + loaded.specs.watches.len()
-}
-
-fn start_recording(recording: &RecordArgs, loaded: &Loaded, host: &Host) -> Result<Writer, Failure> {
-    record::create(recording, loaded, host, WallClock::now()).map_err(other)
 }
 
 /// What others may ask the agent at; closed when dropped.
@@ -166,6 +166,8 @@ struct Agent {
     outputs: Arc<Outputs>,
     metrics: Metrics,
     host: Arc<Host>,
+    /// What a recording was told of losses; None without one.
+    losses: Option<record::Losses>,
 }
 
 /// Why the agent ends.
@@ -197,6 +199,7 @@ impl Agent {
                     if let Some(state) = self.pipeline.state().await {
                         let over = state.recording_over;
                         self.metrics.publish(report::snapshot(&state, &self.sensors));
+                        self.record_losses();
                         if over {
                             return Reason::RecordingOver;
                         }
@@ -206,8 +209,15 @@ impl Agent {
         }
     }
 
+    fn record_losses(&mut self) {
+        if let Some(losses) = &mut self.losses {
+            // A pipeline that does not take it has ended.
+            let _ = self.pipeline.lost(losses.since(&report::losses(&self.sensors)));
+        }
+    }
+
     /// Ends in the order of the data: sensors, engine, outputs.
-    async fn end(self, reason: Reason) -> Result<(), Failure> {
+    async fn end(self, reason: Reason, recording: Option<&RecordArgs>) -> Result<(), Failure> {
         match reason {
             Reason::Signal(signal) => tracing::info!(signal, "ending"),
             Reason::RecordingOver => tracing::info!("the recording is over; ending"),
@@ -220,7 +230,7 @@ impl Agent {
             outputs.shutdown(Instant::now() + LAST_ALERTS).await;
         }
         match (ended, reason) {
-            (Some(ended), Reason::Signal(_) | Reason::RecordingOver) => say_recording(ended),
+            (Some(ended), Reason::Signal(_) | Reason::RecordingOver) => say_recording(ended, recording),
             _ => Err(Failure::Other("a pipeline thread had died; the log says why".into())),
         }
     }
@@ -230,9 +240,9 @@ fn listen(kind: SignalKind) -> std::io::Result<Signal> {
     signal(kind).inspect_err(|error| tracing::error!("no signal handler: {error}"))
 }
 
-fn say_recording(ended: Ended) -> Result<(), Failure> {
-    let Some(summary) = ended.recording else { return Ok(()) };
-    eprintln!("lapwing: recorded {} events in {} bytes; {}", summary.events, summary.bytes, summary.reason);
+fn say_recording(ended: Ended, recording: Option<&RecordArgs>) -> Result<(), Failure> {
+    let (Some(summary), Some(recording)) = (ended.recording, recording) else { return Ok(()) };
+    eprintln!("lapwing: {}", record::describe(&summary, &recording.file));
     match summary.reason {
         Stop::Failed(why) => Err(Failure::Other(format!("the recording is not whole: {why}"))),
         _ => Ok(()),

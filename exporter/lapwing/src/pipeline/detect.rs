@@ -17,6 +17,7 @@ use lapwing_engine::{
 
 use super::{CAPACITY, Input, Reload, State, boot_now};
 use crate::{
+    metrics::snapshot::LossCount,
     outputs::Outputs,
     recording::{Summary, Writer},
     resolve::Resolver,
@@ -73,6 +74,7 @@ impl Detector {
         loop {
             match inbox.recv_timeout(REORDER_WINDOW) {
                 Ok(Input::Events(batch)) => batch.into_iter().for_each(|event| self.accept(event)),
+                Ok(Input::Lost(losses)) => self.lost(&losses),
                 Ok(Input::Reload(reload)) => self.reload(*reload),
                 Ok(Input::Snapshot(reply)) => drop(reply.send(self.state())),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -89,6 +91,10 @@ impl Detector {
     fn observe(&mut self, event: &Event) {
         if let Some(recorder) = &mut self.recorder {
             recorder.event(event);
+            // What is not recorded is not judged either: a recording gives the alerts of its run, no more and no less.
+            if recorder.stopped().is_some() {
+                return;
+            }
         }
         self.engine.observe(event, &mut self.alerts);
         self.send();
@@ -101,9 +107,18 @@ impl Detector {
         self.ticked = settled;
         if let Some(recorder) = &mut self.recorder {
             recorder.tick(settled);
+            if recorder.stopped().is_some() {
+                return;
+            }
         }
         self.engine.tick(settled, &mut self.alerts);
         self.send();
+    }
+
+    fn lost(&mut self, losses: &[LossCount]) {
+        if let Some(recorder) = &mut self.recorder {
+            losses.iter().for_each(|loss| recorder.lost(loss.sensor, loss.stage, loss.count));
+        }
     }
 
     fn reload(&mut self, reload: Reload) {

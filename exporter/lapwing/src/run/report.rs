@@ -17,15 +17,10 @@ use crate::{
 /// Everything that is counted, now.
 pub fn snapshot(state: &State, sensors: &Sensors) -> Snapshot {
     let counters = &state.counters;
-    let losses = sensors.losses();
     Snapshot {
         events: counters.events.iter().map(|(sensor, kind, count)| EventCount { sensor, kind, count }).collect(),
-        self_excluded: losses.iter().filter(|loss| loss.stage == "self").map(|loss| loss.count).sum(),
-        losses: losses
-            .into_iter()
-            .filter(|loss| loss.stage != "self")
-            .map(|loss| LossCount { sensor: loss.sensor, stage: loss.stage, count: loss.count })
-            .collect(),
+        self_excluded: sensors.losses().iter().filter(|loss| loss.stage == "self").map(|loss| loss.count).sum(),
+        losses: losses(sensors),
         rules: counters
             .rules
             .iter()
@@ -81,6 +76,12 @@ pub fn snapshot(state: &State, sensors: &Sensors) -> Snapshot {
             .collect(),
         map_memory: sensors.map_memory(),
     }
+}
+
+/// What was lost, by sensor and stage; what the agent did itself is not.
+pub fn losses(sensors: &Sensors) -> Vec<LossCount> {
+    let losses = sensors.losses().into_iter().filter(|loss| loss.stage != "self");
+    losses.map(|loss| LossCount { sensor: loss.sensor, stage: loss.stage, count: loss.count }).collect()
 }
 
 /// What is loaded.
