@@ -2,13 +2,19 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io::Write,
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    io::{self, Write},
+    os::{
+        fd::AsRawFd,
+        unix::{fs::PermissionsExt, process::CommandExt},
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
-use rustix::process::{Signal, getpid, kill_process, set_parent_process_death_signal, setsid};
+use rustix::{
+    fs::{MemfdFlags, memfd_create},
+    process::{Signal, getpid, kill_process, set_parent_process_death_signal, setsid},
+};
 
 use crate::error::{Context, Error, Result};
 
@@ -92,6 +98,7 @@ pub fn main(args: &[String]) -> Result<i32> {
         ["exit", code] => code.parse().context("exit code"),
         ["signal", "SEGV"] => die_by(Signal::SEGV),
         ["signal", "TERM"] => die_by(Signal::TERM),
+        ["from-memory", name, args @ ..] => from_memory(name, args),
         ["spawn", count, program, args @ ..] => spawn(count.parse().context("count")?, program, args),
         ["files", directory, count] => files(Path::new(directory), count.parse().context("count")?),
         ["creates", directory, count] => creates(Path::new(directory), count.parse().context("count")?),
@@ -129,6 +136,14 @@ fn die_by(signal: Signal) -> Result<i32> {
         kill_process(getpid(), signal).context("kill")?;
     }
     Err(Error("still here".into()))
+}
+
+/// Goes on as a copy of this program that is in no file system.
+fn from_memory(name: &str, args: &[&str]) -> Result<i32> {
+    let mut memory = fs::File::from(memfd_create(name, MemfdFlags::CLOEXEC).context("memfd_create")?);
+    io::copy(&mut fs::File::open(me()?).context("own file")?, &mut memory).context("copy")?;
+    let path = format!("/proc/self/fd/{}", memory.as_raw_fd());
+    Err(Error(format!("{path}: {}", Command::new(&path).args(args).exec())))
 }
 
 fn spawn(count: u32, program: &str, args: &[&str]) -> Result<i32> {

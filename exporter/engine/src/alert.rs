@@ -13,7 +13,7 @@ use crate::{
 pub enum ActionResult {
     /// It happened.
     Success,
-    /// It was refused.
+    /// It was refused; or it is the end of a program that failed.
     Failure,
 }
 

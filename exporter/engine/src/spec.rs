@@ -101,7 +101,8 @@ pub struct ProcessRule {
     pub event: ProcessRuleEvent,
     /// Severity when the action succeeded; None for "off".
     pub success_severity: Option<Severity>,
-    /// Severity when the kernel refused it; None for "off".
+    /// Severity when the kernel refused it; None for "off". A termination failure has this one, or the other where this is off: nobody
+    /// refuses an end.
     pub failure_severity: Option<Severity>,
     /// Executables (kernel-resolved; a directory covers what is below) that the rule never matches.
     pub skip_paths: Vec<String>,

@@ -13,6 +13,7 @@ use crate::{
 
 /// Ids of the built-in rules.
 const FROM_TMP: &str = "exec-from-tmp";
+const FROM_MEMORY: &str = "exec-from-memory";
 const ESCALATION: &str = "root-escalation";
 const CRASH: &str = "killed-by-fault";
 const FAILED: &str = "demo-exit-code";
@@ -43,6 +44,14 @@ pub fn scenarios() -> Vec<Scenario> {
             |place| Act::new(place.tmp.join("true"), &[]),
             |place| expect(FROM_TMP, "process.exec", &place.tmp.join("true"), vec![]),
             |place| Act::new(place.bin.join("true"), &[]),
+        ),
+        Scenario::new(
+            "exec-from-memory",
+            Group::Demo,
+            helpers,
+            |place| Act::new(place.plain.join("plain"), &["act", "from-memory", "lapwing-test", "act", "exit", "0"]),
+            |_| expect(FROM_MEMORY, "process.exec", Path::new("/memfd:lapwing-test"), vec![]),
+            |place| Act::new(place.plain.join("plain"), &["act", "exit", "0"]),
         ),
         Scenario::new(
             "setuid-escalation",
