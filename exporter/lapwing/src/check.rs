@@ -26,7 +26,11 @@ pub fn summary(loaded: &Loaded) -> String {
         let _ = writeln!(text, "  file   {}", source.display());
     }
     if loaded.sources.is_empty() {
-        let _ = writeln!(text, "  file   none: built-in defaults ({} does not exist)", config::DEFAULT_PATH);
+        let _ = writeln!(
+            text,
+            "  file   none: built-in defaults ({} does not exist)",
+            config::DEFAULT_PATH
+        );
     }
     let _ = writeln!(text, "  rules  {} ({enabled} enabled)", rules.len());
     let _ = write!(text, "  hash   {}", loaded.hash);

@@ -40,7 +40,9 @@ pub fn run(args: &ConfigArgs, command: &RulesCommand) -> Result<(), RulesError> 
     let answered = match command {
         // Needed most while the rules are wrong still.
         RulesCommand::Fields => fields(&mut out),
-        command => config::load(args).map_err(RulesError::Config).and_then(|loaded| answer(&loaded, command, &mut out)),
+        command => config::load(args)
+            .map_err(RulesError::Config)
+            .and_then(|loaded| answer(&loaded, command, &mut out)),
     };
     match answered {
         // `lapwing rules list | head` is no failure.

@@ -16,8 +16,12 @@ const USER_SHELL: u32 = 600;
 /// A host with a login of root and one of a user.
 fn host() -> Synthetic {
     let mut events = Synthetic::new();
-    events.snapshot(1, 0, "/usr/lib/systemd/systemd").snapshot(400, 1, "/usr/sbin/sshd");
-    events.snapshot(ROOT_SHELL, 400, "/usr/bin/bash").snapshot(USER_SHELL, 400, "/usr/bin/bash");
+    events
+        .snapshot(1, 0, "/usr/lib/systemd/systemd")
+        .snapshot(400, 1, "/usr/sbin/sshd");
+    events
+        .snapshot(ROOT_SHELL, 400, "/usr/bin/bash")
+        .snapshot(USER_SHELL, 400, "/usr/bin/bash");
     events.change(USER_SHELL, |process| {
         let credentials = &mut process.credentials;
         (credentials.uid, credentials.euid, credentials.suid, credentials.fsuid) = (1000, 1000, 1000, 1000);
@@ -26,9 +30,15 @@ fn host() -> Synthetic {
 }
 
 fn run(profile: &str, events: &[Event]) -> Vec<Alert> {
-    let input = Input { flags: vec![("--profile".into(), "", "profile", profile.into())], ..Input::default() };
+    let input = Input {
+        flags: vec![("--profile".into(), "", "profile", profile.into())],
+        ..Input::default()
+    };
     let loaded = parse(&input).unwrap_or_else(|problems| panic!("{problems:#?}"));
-    let settings = Settings { score: loaded.specs.score.clone(), ..Settings::default() };
+    let settings = Settings {
+        score: loaded.specs.score.clone(),
+        ..Settings::default()
+    };
     let (mut engine, mut alerts) = (Engine::new(loaded.rules, settings), Vec::new());
     for event in events {
         engine.observe(event, &mut alerts);
@@ -38,7 +48,10 @@ fn run(profile: &str, events: &[Event]) -> Vec<Alert> {
 }
 
 fn rules_of(alerts: &[Alert]) -> Vec<String> {
-    alerts.iter().map(|alert| format!("{} {} {}", alert.rule, alert.event, alert.severity.name())).collect()
+    alerts
+        .iter()
+        .map(|alert| format!("{} {} {}", alert.rule, alert.event, alert.severity.name()))
+        .collect()
 }
 
 /// The same in both profiles.
@@ -52,7 +65,10 @@ fn expect(name: &str, mut act: impl FnMut(&mut Synthetic), expected: &[&str]) {
 
 /// A program run by the root shell.
 fn program(events: &mut Synthetic, executable: &str) {
-    events.fork(ROOT_SHELL, 700).exec(700, executable, &[executable]).exit(700, 0);
+    events
+        .fork(ROOT_SHELL, 700)
+        .exec(700, executable, &[executable])
+        .exit(700, 0);
 }
 
 #[test]
@@ -63,7 +79,13 @@ fn each_action_on_the_list_gives_one_alert() {
         (FileOp::Permission, "etc file.permission high"),
         (FileOp::Delete, "etc file.delete high"),
     ] {
-        expect(event, |events| drop(events.file(ROOT_SHELL, op, "/etc/lapwing-test")), &[event]);
+        expect(
+            event,
+            |events| {
+                events.file(ROOT_SHELL, op, "/etc/lapwing-test");
+            },
+            &[event],
+        );
     }
     let rename = |events: &mut Synthetic| {
         events.file_with(ROOT_SHELL, FileOp::Rename, "/etc/a", |file| {
@@ -71,15 +93,33 @@ fn each_action_on_the_list_gives_one_alert() {
         });
     };
     expect("rename", rename, &["etc file.rename high"]);
-    expect("/tmp", |events| program(events, "/tmp/true"), &["exec-from-tmp process.exec high"]);
-    expect("/dev/shm", |events| program(events, "/dev/shm/true"), &["exec-from-tmp process.exec high"]);
-    expect("/var/tmp", |events| program(events, "/var/tmp/x/true"), &["exec-from-tmp process.exec high"]);
+    expect(
+        "/tmp",
+        |events| program(events, "/tmp/true"),
+        &["exec-from-tmp process.exec high"],
+    );
+    expect(
+        "/dev/shm",
+        |events| program(events, "/dev/shm/true"),
+        &["exec-from-tmp process.exec high"],
+    );
+    expect(
+        "/var/tmp",
+        |events| program(events, "/var/tmp/x/true"),
+        &["exec-from-tmp process.exec high"],
+    );
     let setuid = |events: &mut Synthetic| {
-        events.fork(USER_SHELL, 700).exec_setuid_root(700, "/usr/local/lib/test-setuid").exit(700, 0);
+        events
+            .fork(USER_SHELL, 700)
+            .exec_setuid_root(700, "/usr/local/lib/test-setuid")
+            .exit(700, 0);
     };
     expect("setuid", setuid, &["root-escalation process.escalation high"]);
     let crash = |events: &mut Synthetic| {
-        events.fork(ROOT_SHELL, 700).exec(700, "/usr/local/lib/test-crash", &["crash"]).kill(700, 11);
+        events
+            .fork(ROOT_SHELL, 700)
+            .exec(700, "/usr/local/lib/test-crash", &["crash"])
+            .kill(700, 11);
     };
     expect("SIGSEGV", crash, &["killed-by-fault process.exit medium"]);
 }
@@ -88,36 +128,77 @@ fn each_action_on_the_list_gives_one_alert() {
 #[test]
 fn the_list_in_one_session_gives_no_more_than_one_alert_each() {
     let mut events = host();
-    for op in [FileOp::Create, FileOp::Write, FileOp::Permission, FileOp::Rename, FileOp::Delete] {
+    for op in [
+        FileOp::Create,
+        FileOp::Write,
+        FileOp::Permission,
+        FileOp::Rename,
+        FileOp::Delete,
+    ] {
         events.file(ROOT_SHELL, op, "/etc/lapwing-test");
     }
     program(&mut events, "/tmp/true");
     program(&mut events, "/dev/shm/true");
-    events.fork(USER_SHELL, 700).exec_setuid_root(700, "/usr/local/lib/test-setuid").exit(700, 0);
-    events.fork(ROOT_SHELL, 700).exec(700, "/usr/local/lib/test-crash", &["crash"]).kill(700, 11);
-    events.fork(ROOT_SHELL, 700).exec(700, "/usr/local/lib/test-exit", &["exit"]).exit(700, 3);
+    events
+        .fork(USER_SHELL, 700)
+        .exec_setuid_root(700, "/usr/local/lib/test-setuid")
+        .exit(700, 0);
+    events
+        .fork(ROOT_SHELL, 700)
+        .exec(700, "/usr/local/lib/test-crash", &["crash"])
+        .kill(700, 11);
+    events
+        .fork(ROOT_SHELL, 700)
+        .exec(700, "/usr/local/lib/test-exit", &["exit"])
+        .exit(700, 3);
     let events = events.take();
-    assert_eq!(run("production", &events).len(), 9, "{:#?}", rules_of(&run("production", &events)));
+    assert_eq!(
+        run("production", &events).len(),
+        9,
+        "{:#?}",
+        rules_of(&run("production", &events))
+    );
     let demo = rules_of(&run("demo", &events));
     assert_eq!(demo.len(), 10, "{demo:#?}");
-    assert!(demo.contains(&"demo-exit-code process.exit low".to_owned()), "{demo:#?}");
+    assert!(
+        demo.contains(&"demo-exit-code process.exit low".to_owned()),
+        "{demo:#?}"
+    );
 }
 
 #[test]
 fn the_negative_twins_give_none() {
     let twins = |events: &mut Synthetic| {
         for op in FileOp::ALL {
-            events.file(ROOT_SHELL, op, "/srv/etc/file").file(ROOT_SHELL, op, "/etcetera");
+            events
+                .file(ROOT_SHELL, op, "/srv/etc/file")
+                .file(ROOT_SHELL, op, "/etcetera");
         }
-        events.file(ROOT_SHELL, FileOp::Read, "/etc/passwd").file_failure(USER_SHELL, FileOp::Write, "/etc/passwd", 13);
+        events
+            .file(ROOT_SHELL, FileOp::Read, "/etc/passwd")
+            .file_failure(USER_SHELL, FileOp::Write, "/etc/passwd", 13);
         program(events, "/usr/bin/true");
         program(events, "/tmpx/true");
-        events.fork(USER_SHELL, 700).exec_setuid_root(700, "/usr/bin/passwd").exit(700, 0);
-        events.fork(ROOT_SHELL, 700).exec(700, "/usr/bin/sleep", &["sleep"]).kill(700, 9);
-        events.fork(ROOT_SHELL, 700).exec(700, "/usr/bin/sleep", &["sleep"]).kill(700, 15);
+        events
+            .fork(USER_SHELL, 700)
+            .exec_setuid_root(700, "/usr/bin/passwd")
+            .exit(700, 0);
+        events
+            .fork(ROOT_SHELL, 700)
+            .exec(700, "/usr/bin/sleep", &["sleep"])
+            .kill(700, 9);
+        events
+            .fork(ROOT_SHELL, 700)
+            .exec(700, "/usr/bin/sleep", &["sleep"])
+            .kill(700, 15);
     };
     expect("twins", twins, &[]);
-    let failing = |events: &mut Synthetic| drop(events.fork(ROOT_SHELL, 700).exec(700, "/usr/bin/false", &["false"]).exit(700, 1));
+    let failing = |events: &mut Synthetic| {
+        events
+            .fork(ROOT_SHELL, 700)
+            .exec(700, "/usr/bin/false", &["false"])
+            .exit(700, 1);
+    };
     let mut events = host();
     failing(&mut events);
     assert_eq!(rules_of(&run("production", &events.take())), Vec::<String>::new());
@@ -133,28 +214,49 @@ fn only_those_who_become_root_escalate() {
     expect("sshd", daemon, &[]);
     let exploit = |events: &mut Synthetic| {
         events.fork(USER_SHELL, 700).exec(700, "/usr/bin/sudo", &["sudo"]);
-        events.credentials(700, false, |credentials| (credentials.uid, credentials.euid, credentials.suid) = (0, 0, 0));
+        events.credentials(700, false, |credentials| {
+            (credentials.uid, credentials.euid, credentials.suid) = (0, 0, 0)
+        });
     };
-    expect("a skip does not hide a change without a call", exploit, &["root-escalation process.escalation high"]);
+    expect(
+        "a skip does not hide a change without a call",
+        exploit,
+        &["root-escalation process.escalation high"],
+    );
 }
 
 #[test]
 fn programs_in_memory_and_scripts_are_seen() {
-    let memfd = |events: &mut Synthetic| drop(events.fork(ROOT_SHELL, 700).exec_with(700, "/memfd:x", &["x"], |exec| exec.links = 0));
+    let memfd = |events: &mut Synthetic| {
+        events
+            .fork(ROOT_SHELL, 700)
+            .exec_with(700, "/memfd:x", &["x"], |exec| exec.links = 0);
+    };
     expect("memfd", memfd, &["exec-from-memory process.exec high"]);
     let runc = |events: &mut Synthetic| {
-        events.fork(ROOT_SHELL, 690).exec(690, "/usr/bin/runc", &["runc"]).fork(690, 700);
-        events.exec_with(700, "/memfd:runc_cloned:/proc/self/exe", &["runc", "init"], |exec| exec.links = 0);
+        events
+            .fork(ROOT_SHELL, 690)
+            .exec(690, "/usr/bin/runc", &["runc"])
+            .fork(690, 700);
+        events.exec_with(700, "/memfd:runc_cloned:/proc/self/exe", &["runc", "init"], |exec| {
+            exec.links = 0
+        });
     };
     expect("runc", runc, &[]);
-    let deleted = |events: &mut Synthetic| drop(events.fork(ROOT_SHELL, 700).exec_with(700, "/opt/x", &["x"], |exec| exec.links = 0));
+    let deleted = |events: &mut Synthetic| {
+        events
+            .fork(ROOT_SHELL, 700)
+            .exec_with(700, "/opt/x", &["x"], |exec| exec.links = 0);
+    };
     expect("deleted", deleted, &["exec-deleted process.exec medium"]);
     for (given, cwd) in [("/tmp/x.sh", "/"), ("./x.sh", "/dev/shm")] {
         let script = |events: &mut Synthetic| {
-            events.fork(ROOT_SHELL, 700).exec_with(700, "/usr/bin/dash", &["sh", given], |exec| {
-                exec.filename = lapwing_engine::event::Value::Known(given.into());
-                exec.snapshot.cwd = lapwing_engine::event::Value::Known(cwd.into());
-            });
+            events
+                .fork(ROOT_SHELL, 700)
+                .exec_with(700, "/usr/bin/dash", &["sh", given], |exec| {
+                    exec.filename = lapwing_engine::event::Value::Known(given.into());
+                    exec.snapshot.cwd = lapwing_engine::event::Value::Known(cwd.into());
+                });
         };
         expect(given, script, &["exec-from-tmp process.exec high"]);
     }
@@ -173,7 +275,10 @@ fn special_files_have_one_watch() {
         ("/etc/cron.daily/x", "cron-daily file.write high"),
         ("/var/spool/cron/crontabs/root", "cron-spool file.write high"),
         ("/etc/systemd/system/x.service", "systemd-units file.write high"),
-        ("/usr/lib/systemd/system/x.service", "systemd-units-vendor file.write high"),
+        (
+            "/usr/lib/systemd/system/x.service",
+            "systemd-units-vendor file.write high",
+        ),
         ("/root/.ssh/authorized_keys", "root-authorized-keys file.write high"),
         ("/usr/bin/ls", "usr-bin file.write high"),
         ("/usr/sbin/sshd", "usr-sbin file.write high"),
@@ -182,7 +287,13 @@ fn special_files_have_one_watch() {
         ("/etc/ssh/sshd_config", "etc file.write high"),
         ("/etc/resolv.conf", "etc file.write high"),
     ] {
-        expect(path, |events| drop(events.file(ROOT_SHELL, FileOp::Write, path)), &[expected]);
+        expect(
+            path,
+            |events| {
+                events.file(ROOT_SHELL, FileOp::Write, path);
+            },
+            &[expected],
+        );
     }
 }
 
@@ -190,32 +301,61 @@ fn special_files_have_one_watch() {
 #[test]
 fn ordinary_work_is_quiet() {
     let upgrade = |events: &mut Synthetic| {
-        events.fork(ROOT_SHELL, 700).exec(700, "/usr/bin/apt-get", &["apt-get", "upgrade"]);
+        events
+            .fork(ROOT_SHELL, 700)
+            .exec(700, "/usr/bin/apt-get", &["apt-get", "upgrade"]);
         events.fork(700, 701).exec(701, "/usr/bin/dpkg", &["dpkg", "--unpack"]);
-        events.fork(701, 702).exec(702, "/usr/bin/dash", &["sh", "/var/lib/dpkg/info/x.postinst"]);
+        events
+            .fork(701, 702)
+            .exec(702, "/usr/bin/dash", &["sh", "/var/lib/dpkg/info/x.postinst"]);
         events.fork(702, 703).exec(703, "/usr/sbin/ldconfig", &["ldconfig"]);
         for index in 0..200 {
             let file = |directory: &str| format!("{directory}/f{index}.dpkg-new");
-            for directory in ["/etc", "/usr/bin", "/usr/sbin", "/usr/lib/systemd/system", "/usr/lib/modules/6.1", "/etc/cron.daily"] {
-                events.file(701, FileOp::Create, &file(directory)).file(701, FileOp::Permission, &file(directory));
-                events.file(701, FileOp::Rename, &file(directory)).file(702, FileOp::Write, &file(directory));
+            for directory in [
+                "/etc",
+                "/usr/bin",
+                "/usr/sbin",
+                "/usr/lib/systemd/system",
+                "/usr/lib/modules/6.1",
+                "/etc/cron.daily",
+            ] {
+                events
+                    .file(701, FileOp::Create, &file(directory))
+                    .file(701, FileOp::Permission, &file(directory));
+                events
+                    .file(701, FileOp::Rename, &file(directory))
+                    .file(702, FileOp::Write, &file(directory));
             }
         }
-        events.file(703, FileOp::Create, "/etc/ld.so.cache~").file(703, FileOp::Rename, "/etc/ld.so.cache~");
+        events
+            .file(703, FileOp::Create, "/etc/ld.so.cache~")
+            .file(703, FileOp::Rename, "/etc/ld.so.cache~");
     };
     expect("package upgrade", upgrade, &[]);
     let network = |events: &mut Synthetic| {
-        events.snapshot(410, 1, "/usr/sbin/dhclient").fork(410, 411).exec(411, "/usr/bin/dash", &["dhclient-script"]);
+        events
+            .snapshot(410, 1, "/usr/sbin/dhclient")
+            .fork(410, 411)
+            .exec(411, "/usr/bin/dash", &["dhclient-script"]);
         events.file(411, FileOp::Create, "/etc/resolv.conf.dhclient-new.411");
         events.file_with(411, FileOp::Rename, "/etc/resolv.conf.dhclient-new.411", |file| {
             file.target = lapwing_engine::event::Value::Known("/etc/resolv.conf".into());
         });
-        events.snapshot(420, 1, "/usr/sbin/NetworkManager").file(420, FileOp::Rename, "/etc/.resolv.conf.NetworkManager");
+        events.snapshot(420, 1, "/usr/sbin/NetworkManager").file(
+            420,
+            FileOp::Rename,
+            "/etc/.resolv.conf.NetworkManager",
+        );
     };
     expect("a new lease", network, &[]);
     let edit = |events: &mut Synthetic| {
-        events.fork(ROOT_SHELL, 700).exec(700, "/usr/bin/vim.basic", &["vim", "/etc/hosts"]);
-        events.file(700, FileOp::Create, "/etc/.hosts.swp").file(700, FileOp::Delete, "/etc/.hosts.swp").exit(700, 0);
+        events
+            .fork(ROOT_SHELL, 700)
+            .exec(700, "/usr/bin/vim.basic", &["vim", "/etc/hosts"]);
+        events
+            .file(700, FileOp::Create, "/etc/.hosts.swp")
+            .file(700, FileOp::Delete, "/etc/.hosts.swp")
+            .exit(700, 0);
     };
     expect("looking into a file with vim", edit, &[]);
 }
@@ -224,7 +364,9 @@ fn ordinary_work_is_quiet() {
 #[test]
 fn an_unknown_installer_is_folded() {
     let mut events = host();
-    events.fork(ROOT_SHELL, 700).exec(700, "/usr/bin/make", &["make", "install"]);
+    events
+        .fork(ROOT_SHELL, 700)
+        .exec(700, "/usr/bin/make", &["make", "install"]);
     for index in 0..300 {
         events.file(700, FileOp::Create, &format!("/usr/local/bin/tool{index}"));
     }

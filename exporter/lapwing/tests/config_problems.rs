@@ -5,14 +5,28 @@ use std::collections::BTreeMap;
 use lapwing::config::{Input, Loaded, Problem, Source, parse};
 
 fn input(files: &[(&str, &str)], variables: &[(&str, &str)]) -> Input {
-    let files = files.iter().map(|(name, text)| Source { name: (*name).into(), text: (*text).into(), ruleset: "local" });
-    let environment: BTreeMap<_, _> = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-    Input { files: files.collect(), environment, ..Input::default() }
+    let files = files.iter().map(|(name, text)| Source {
+        name: (*name).into(),
+        text: (*text).into(),
+        ruleset: "local",
+    });
+    let environment: BTreeMap<_, _> = variables
+        .iter()
+        .map(|(name, value)| ((*name).into(), (*value).into()))
+        .collect();
+    Input {
+        files: files.collect(),
+        environment,
+        ..Input::default()
+    }
 }
 
 fn problems(files: &[(&str, &str)], variables: &[(&str, &str)]) -> Vec<String> {
     let parsed = parse(&input(files, variables));
-    parsed.map_or_else(|problems| problems.iter().map(Problem::to_string).collect(), |_| Vec::new())
+    parsed.map_or_else(
+        |problems| problems.iter().map(Problem::to_string).collect(),
+        |_| Vec::new(),
+    )
 }
 
 fn loaded(text: &str) -> Loaded {
@@ -29,16 +43,33 @@ fn check(cases: &[(&str, &[&str])]) {
 #[test]
 fn names_of_settings() {
     check(&[
-        ("[score]\ntreshold = 5", &["f:2:1: unknown key treshold in [score]; did you mean threshold?"]),
-        ("[scoer]\nthreshold = 5", &["f:1:2: unknown key or section scoer; did you mean score?"]),
-        ("[process]\nrules = 1", &["f:2:1: unknown key rules in [process]; did you mean rule?"]),
+        (
+            "[score]\ntreshold = 5",
+            &["f:2:1: unknown key treshold in [score]; did you mean threshold?"],
+        ),
+        (
+            "[scoer]\nthreshold = 5",
+            &["f:1:2: unknown key or section scoer; did you mean score?"],
+        ),
+        (
+            "[process]\nrules = 1",
+            &["f:2:1: unknown key rules in [process]; did you mean rule?"],
+        ),
         (
             "colour = 1",
-            &["f:1:1: unknown key or section colour; known: config_version, defaults, profile, agent, log, metrics, otlp, json, \
-               score, process, file, network, override"],
+            &[
+                "f:1:1: unknown key or section colour; known: config_version, defaults, profile, agent, log, metrics, otlp, json, \
+               score, process, file, network, override",
+            ],
         ),
-        ("score = 5", &["f:1:1: score must be a section, not an integer; write [score]"]),
-        ("[[json]]\npath = '-'", &["f:1:3: json must be a section, not a list; write [json]"]),
+        (
+            "score = 5",
+            &["f:1:1: score must be a section, not an integer; write [score]"],
+        ),
+        (
+            "[[json]]\npath = '-'",
+            &["f:1:3: json must be a section, not a list; write [json]"],
+        ),
     ]);
 }
 
@@ -73,8 +104,10 @@ fn values_of_settings() {
         ),
         (
             "[otlp]\nendpoint = 'http://127.0.0.1:4317/logs'",
-            &["f:2:12: endpoint \"http://127.0.0.1:4317/logs\" has a path, which gRPC does not know (protocol = \"http/protobuf\" does); \
-               write for example \"http://127.0.0.1:4317\""],
+            &[
+                "f:2:12: endpoint \"http://127.0.0.1:4317/logs\" has a path, which gRPC does not know (protocol = \"http/protobuf\" does); \
+               write for example \"http://127.0.0.1:4317\"",
+            ],
         ),
         (
             "[otlp]\nendpoint = 'http://127.0.0.1:4317'\nheaders = { te = 'x' }",
@@ -95,27 +128,50 @@ fn values_of_settings() {
         ),
         (
             "[metrics]\nlisten = \"localhost:19754\"",
-            &["f:2:10: listen must be an IP address and a port, not \"localhost:19754\"; write for example \"127.0.0.1:19754\""],
+            &[
+                "f:2:10: listen must be an IP address and a port, not \"localhost:19754\"; write for example \"127.0.0.1:19754\"",
+            ],
         ),
         (
             "[metrics]\nlisten = \"0.0.0.0:19754\"",
-            &["f:2:10: listen = \"0.0.0.0:19754\" is reachable from other hosts, without encryption or authentication; write \
-               \"127.0.0.1:19754\", or insecure = true in [metrics] to allow it"],
+            &[
+                "f:2:10: listen = \"0.0.0.0:19754\" is reachable from other hosts, without encryption or authentication; write \
+               \"127.0.0.1:19754\", or insecure = true in [metrics] to allow it",
+            ],
         ),
         ("[metrics]\nlisten = \"[::]:19754\"\ninsecure = true", &[]),
-        ("[network]\nenabled = true", &["f:2:11: the network sensor does not exist in this version; write enabled = false"]),
+        (
+            "[network]\nenabled = true",
+            &["f:2:11: the network sensor does not exist in this version; write enabled = false"],
+        ),
     ]);
 }
 
 #[test]
 fn syntax_errors_are_all_reported_and_nothing_is_guessed_after_them() {
     check(&[
-        ("[score]\nthreshold = \n[log\nx = 1", &["f:2:13: not TOML: string values must be quoted, expected literal string", "f:3:5: not TOML: unclosed table, expected `]`"]),
-        ("[score]\nthreshold = 1\nthreshold = 2", &["f:3:1: not TOML: duplicate key"]),
+        (
+            "[score]\nthreshold = \n[log\nx = 1",
+            &[
+                "f:2:13: not TOML: string values must be quoted, expected literal string",
+                "f:3:5: not TOML: unclosed table, expected `]`",
+            ],
+        ),
+        (
+            "[score]\nthreshold = 1\nthreshold = 2",
+            &["f:3:1: not TOML: duplicate key"],
+        ),
     ]);
     let more = problems(&[("a", "x ="), ("b", "y = 1\n[[override]]\nid = 'z'")], &[]);
-    assert_eq!(more.len(), 2, "the rule may be in the file that could not be read: {more:?}");
-    assert!(more[0].starts_with("a:1:") && more[1].starts_with("b:1:1: unknown key"), "{more:?}");
+    assert_eq!(
+        more.len(),
+        2,
+        "the rule may be in the file that could not be read: {more:?}"
+    );
+    assert!(
+        more[0].starts_with("a:1:") && more[1].starts_with("b:1:1: unknown key"),
+        "{more:?}"
+    );
 }
 
 #[test]
@@ -168,13 +224,18 @@ fn rules() {
         ),
         (
             "[[file.watch]]\nid = \"w\"\npath = \"/etc\"\naccess = []",
-            &["f:4:10: [[file.watch]] \"w\": access is empty: the watch would never match; write access = [\"write\"], or enabled = false"],
+            &[
+                "f:4:10: [[file.watch]] \"w\": access is empty: the watch would never match; write access = [\"write\"], or enabled = false",
+            ],
         ),
         (
             "process.rule = [5]",
             &["f:1:17: [[process.rule]] must be a list of tables, not an integer; begin each with [[process.rule]]"],
         ),
-        ("[override]\nid=\"x\"", &["f:1:1: [[override]] must be a list of tables, not a table; begin each with [[override]]"]),
+        (
+            "[override]\nid=\"x\"",
+            &["f:1:1: [[override]] must be a list of tables, not a table; begin each with [[override]]"],
+        ),
     ]);
 }
 
@@ -210,8 +271,14 @@ fn one_id_names_one_rule() {
     );
     let built_in = problems(&[("f", &RULE.replace("\"a\"", "\"exec-from-tmp\""))], &[]);
     assert_eq!(built_in.len(), 1);
-    assert!(built_in[0].starts_with("f:2:6: the id \"exec-from-tmp\" is taken by <default rules>:"), "{built_in:?}");
-    assert!(built_in[0].ends_with("give it another id, or change the built-in rule with [[override]]"), "{built_in:?}");
+    assert!(
+        built_in[0].starts_with("f:2:6: the id \"exec-from-tmp\" is taken by <default rules>:"),
+        "{built_in:?}"
+    );
+    assert!(
+        built_in[0].ends_with("give it another id, or change the built-in rule with [[override]]"),
+        "{built_in:?}"
+    );
 }
 
 #[test]
@@ -256,7 +323,8 @@ fn variables_are_named() {
 
 #[test]
 fn a_newer_configuration_is_read_with_warnings() {
-    const NEW: &str = "config_version = 2\nfuture = 1\n[score]\nbeauty = 5\n[[override]]\nid = \"etc\"\nseverity = \"low\"\nmood = 1";
+    const NEW: &str =
+        "config_version = 2\nfuture = 1\n[score]\nbeauty = 5\n[[override]]\nid = \"etc\"\nseverity = \"low\"\nmood = 1";
     let warnings: Vec<String> = loaded(NEW).warnings.iter().map(Problem::to_string).collect();
     let ignores = "this binary is older than the configuration and ignores it";
     assert_eq!(
@@ -267,5 +335,8 @@ fn a_newer_configuration_is_read_with_warnings() {
             format!("f:8:1: [[override]] \"etc\": unknown key mood; {ignores}"),
         ]
     );
-    assert!(!problems(&[("f", "config_version = 2\n[score]\nthreshold = 0")], &[]).is_empty(), "wrong values stay wrong");
+    assert!(
+        !problems(&[("f", "config_version = 2\n[score]\nthreshold = 0")], &[]).is_empty(),
+        "wrong values stay wrong"
+    );
 }

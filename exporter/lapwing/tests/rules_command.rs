@@ -1,5 +1,7 @@
 //! `lapwing rules` and the summary of `lapwing check`.
 
+#![allow(clippy::expect_used)] // helpers of tests: clippy.toml allows it in the tests themselves only
+
 use lapwing::{
     check::summary,
     cli::RulesCommand,
@@ -10,8 +12,16 @@ use lapwing::{
 use lapwing_engine::{event::FileOp, synthetic::Synthetic};
 
 fn load(text: &str) -> Loaded {
-    let files = vec![Source { name: "lapwing.toml".into(), text: text.into(), ruleset: "local" }];
-    parse(&Input { files, ..Input::default() }).unwrap_or_else(|problems| panic!("{problems:#?}"))
+    let files = vec![Source {
+        name: "lapwing.toml".into(),
+        text: text.into(),
+        ruleset: "local",
+    }];
+    parse(&Input {
+        files,
+        ..Input::default()
+    })
+    .unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
 fn ask(loaded: &Loaded, command: &RulesCommand) -> Result<String, String> {
@@ -23,7 +33,8 @@ fn ask(loaded: &Loaded, command: &RulesCommand) -> Result<String, String> {
 /// What explain prints is the rule: read again, it is the same.
 #[test]
 fn explained_rules_can_be_read_again() {
-    let loaded = load("profile = 'demo'\n[[override]]\nid = 'etc'\nadd_except = 'proc.name = \"a\\\\b\"'\nmessage = \"it's\"");
+    let loaded =
+        load("profile = 'demo'\n[[override]]\nid = 'etc'\nadd_except = 'proc.name = \"a\\\\b\"'\nmessage = \"it's\"");
     let mut text = String::from("defaults = false\n");
     for rule in loaded.rules.rules() {
         text += &ask(&loaded, &RulesCommand::Explain { id: rule.id.clone() }).expect("known");
@@ -44,10 +55,21 @@ fn explained_rules_can_be_read_again() {
 
 #[test]
 fn a_rule_that_is_not_there_is_answered_with_the_nearest() {
-    let asked = ask(&load(""), &RulesCommand::Explain { id: "exec-from-tpm".into() });
-    assert_eq!(asked, Err("there is no rule \"exec-from-tpm\"; did you mean \"exec-from-tmp\"?".into()));
+    let asked = ask(
+        &load(""),
+        &RulesCommand::Explain {
+            id: "exec-from-tpm".into(),
+        },
+    );
+    assert_eq!(
+        asked,
+        Err("there is no rule \"exec-from-tpm\"; did you mean \"exec-from-tmp\"?".into())
+    );
     let asked = ask(&load(""), &RulesCommand::Explain { id: "zzz".into() });
-    assert_eq!(asked, Err("there is no rule \"zzz\"; `lapwing rules list` shows the ids".into()));
+    assert_eq!(
+        asked,
+        Err("there is no rule \"zzz\"; `lapwing rules list` shows the ids".into())
+    );
 }
 
 #[test]
@@ -59,20 +81,37 @@ fn the_list_has_every_rule() {
         let line = table.lines().find(|line| line.split_whitespace().next() == Some(id));
         line.map(|line| line.split_whitespace().collect()).unwrap_or_default()
     };
-    assert_eq!(words("etc"), ["etc", "file", "high", "off", "each", "disabled", "default"]);
-    assert_eq!(words("exec-from-tmp"), ["exec-from-tmp", "process", "high", "off", "each", "enabled", "default"]);
+    assert_eq!(
+        words("etc"),
+        ["etc", "file", "high", "off", "each", "disabled", "default"]
+    );
+    assert_eq!(
+        words("exec-from-tmp"),
+        ["exec-from-tmp", "process", "high", "off", "each", "enabled", "default"]
+    );
     let json = ask(&loaded, &RulesCommand::List { json: true }).expect("listed");
     let list: Vec<serde_json::Value> = serde_json::from_str(&json).expect("JSON");
     let etc = list.iter().find(|rule| rule["id"] == "etc").expect("etc");
-    assert_eq!((etc["enabled"].as_bool(), etc["success_severity"].as_str()), (Some(false), Some("high")));
+    assert_eq!(
+        (etc["enabled"].as_bool(), etc["success_severity"].as_str()),
+        (Some(false), Some("high"))
+    );
 }
 
 #[test]
 fn a_recording_shows_what_each_rule_matches() {
     let mut events = Synthetic::new();
-    events.snapshot(1, 0, "/usr/lib/systemd/systemd").fork(1, 700).exec(700, "/usr/bin/bash", &["bash"]);
-    events.file(700, FileOp::Create, "/etc/new").file(700, FileOp::Write, "/etc/new");
-    events.fork(700, 701).exec(701, "/usr/bin/dpkg", &["dpkg"]).file(701, FileOp::Write, "/etc/conffile");
+    events
+        .snapshot(1, 0, "/usr/lib/systemd/systemd")
+        .fork(1, 700)
+        .exec(700, "/usr/bin/bash", &["bash"]);
+    events
+        .file(700, FileOp::Create, "/etc/new")
+        .file(700, FileOp::Write, "/etc/new");
+    events
+        .fork(700, 701)
+        .exec(701, "/usr/bin/dpkg", &["dpkg"])
+        .file(701, FileOp::Write, "/etc/conffile");
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("recording");
     let mut writer = Writer::create(&file, false, &Meta::default(), Limits::default()).expect("created");
@@ -80,17 +119,42 @@ fn a_recording_shows_what_each_rule_matches() {
     assert_eq!(writer.finish().reason, Stop::Asked);
 
     let loaded = load("");
-    let all = ask(&loaded, &RulesCommand::Test { file: file.clone(), rule: None }).expect("read");
+    let all = ask(
+        &loaded,
+        &RulesCommand::Test {
+            file: file.clone(),
+            rule: None,
+        },
+    )
+    .expect("read");
     let words = |text: &str, id: &str| -> Vec<String> {
         let line = text.lines().find(|line| line.split_whitespace().next() == Some(id));
-        line.map(|line| line.split_whitespace().map(str::to_owned).collect()).unwrap_or_default()
+        line.map(|line| line.split_whitespace().map(str::to_owned).collect())
+            .unwrap_or_default()
     };
-    assert_eq!(words(&all, "etc"), ["etc", "2", "1"], "two matches, dpkg's was skipped: {all}");
+    assert_eq!(
+        words(&all, "etc"),
+        ["etc", "2", "1"],
+        "two matches, dpkg's was skipped: {all}"
+    );
     assert_eq!(words(&all, "usr-bin"), ["usr-bin", "0", "0"]);
     assert!(all.ends_with("8 events\n"), "{all}");
 
-    let one = ask(&loaded, &RulesCommand::Test { file: file.clone(), rule: Some("etc".into()) }).expect("read");
-    assert_eq!(one.lines().filter(|line| line.contains("  high  ") && line.contains("/etc/new")).count(), 2, "{one}");
+    let one = ask(
+        &loaded,
+        &RulesCommand::Test {
+            file: file.clone(),
+            rule: Some("etc".into()),
+        },
+    )
+    .expect("read");
+    assert_eq!(
+        one.lines()
+            .filter(|line| line.contains("  high  ") && line.contains("/etc/new"))
+            .count(),
+        2,
+        "{one}"
+    );
     assert!(words(&one, "usr-bin").is_empty());
     std::fs::write(&file, "x").expect("written");
     let bad = ask(&loaded, &RulesCommand::Test { file, rule: None });
@@ -102,6 +166,9 @@ fn the_summary_of_check_says_what_is_in_force() {
     let loaded = load("defaults = false\n[[process.rule]]\nid = 'a'\nevent = 'bin-execution'\nenabled = false");
     assert_eq!(
         summary(&loaded),
-        format!("The configuration is valid.\n  file   lapwing.toml\n  rules  1 (0 enabled)\n  hash   {}", loaded.hash)
+        format!(
+            "The configuration is valid.\n  file   lapwing.toml\n  rules  1 (0 enabled)\n  hash   {}",
+            loaded.hash
+        )
     );
 }

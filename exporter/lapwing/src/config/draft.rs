@@ -26,7 +26,11 @@ const SEVERITIES_OR_OFF: [(&str, Option<Severity>); 6] = [
     ("critical", Some(Severity::Critical)),
 ];
 const ALERTS: [(&str, AlertMode); 2] = [("each", AlertMode::Each), ("score", AlertMode::Score)];
-const OUTCOMES: [(&str, Outcome); 3] = [("success", Outcome::Success), ("failure", Outcome::Failure), ("any", Outcome::Any)];
+const OUTCOMES: [(&str, Outcome); 3] = [
+    ("success", Outcome::Success),
+    ("failure", Outcome::Failure),
+    ("any", Outcome::Any),
+];
 const EVENTS: [(&str, ProcessRuleEvent); 3] = [
     ("bin-execution", ProcessRuleEvent::BinExecution),
     ("root-escalation", ProcessRuleEvent::RootEscalation),
@@ -66,7 +70,9 @@ impl Draft {
         self.severity = section.choice("severity", &SEVERITIES);
         self.points = section.number("points", MAX_POINTS);
         self.message = section.text("message", "\"...\"");
-        self.tags = section.list("tags", "[\"T1059\"]").map(|list| tags(section, "tags", list));
+        self.tags = section
+            .list("tags", "[\"T1059\"]")
+            .map(|list| tags(section, "tags", list));
         self.when = section.text("when", "'proc.name = \"x\"'");
         self.except = section.text("except", "'proc.name = \"x\"'");
         self.alert = section.choice("alert", &ALERTS);
@@ -86,7 +92,11 @@ impl Draft {
         self.recursive = section.boolean("recursive");
         self.access = section.choices("access", &names);
         if self.access.as_ref().is_some_and(Vec::is_empty) {
-            section.problem("access", "access is empty: the watch would never match", "write access = [\"write\"], or enabled = false");
+            section.problem(
+                "access",
+                "access is empty: the watch would never match",
+                "write access = [\"write\"], or enabled = false",
+            );
         }
         self.exclude = excludes(section, "exclude");
         self.on = section.choice("on", &OUTCOMES);
@@ -105,7 +115,11 @@ impl Draft {
             let place = section.place_of("path");
             if path.contains('*') {
                 let message = format!("{}: path has a *, which stands for itself here", section.what);
-                section.report.warning(&place, message, "watch the directory, and narrow with when = 'fd.filename glob ...'");
+                section.report.warning(
+                    &place,
+                    message,
+                    "watch the directory, and narrow with when = 'fd.filename glob ...'",
+                );
             }
             normal_path(section, &place, "path", &path)
         });
@@ -126,7 +140,10 @@ impl Additions {
     /// Reads the `add_*` keys.
     pub fn read(section: &mut Section<'_, '_, '_>) -> Additions {
         Additions {
-            tags: section.list("add_tags", "[\"T1059\"]").map(|list| tags(section, "add_tags", list)).unwrap_or_default(),
+            tags: section
+                .list("add_tags", "[\"T1059\"]")
+                .map(|list| tags(section, "add_tags", list))
+                .unwrap_or_default(),
             skip_paths: paths(section, "add_skip_paths").unwrap_or_default(),
             skip_commands: commands(section, "add_skip_commands").unwrap_or_default(),
             exclude: excludes(section, "add_exclude").unwrap_or_default(),
@@ -137,9 +154,15 @@ impl Additions {
 
 /// An absolute path in its plain form; a trailing slash is dropped.
 fn normal_path(section: &mut Section<'_, '_, '_>, place: &Place, key: &str, path: &str) -> Option<String> {
-    let trimmed = if path.len() > 1 { path.trim_end_matches('/') } else { path };
+    let trimmed = if path.len() > 1 {
+        path.trim_end_matches('/')
+    } else {
+        path
+    };
     let plain = trimmed == "/"
-        || trimmed.strip_prefix('/').is_some_and(|rest| rest.split('/').all(|part| !matches!(part, "" | "." | "..")));
+        || trimmed
+            .strip_prefix('/')
+            .is_some_and(|rest| rest.split('/').all(|part| !matches!(part, "" | "." | "..")));
     let why = match () {
         _ if !path.starts_with('/') => "is not absolute",
         _ if path.contains('\0') => "contains a NUL byte",
@@ -147,13 +170,21 @@ fn normal_path(section: &mut Section<'_, '_, '_>, place: &Place, key: &str, path
         _ if !plain => "has an empty, . or .. part",
         _ => return Some(trimmed.to_owned()),
     };
-    section.problem_at(place, format!("{key}: {path:?} {why}"), "write the path as `realpath` prints it");
+    section.problem_at(
+        place,
+        format!("{key}: {path:?} {why}"),
+        "write the path as `realpath` prints it",
+    );
     None
 }
 
 fn paths(section: &mut Section<'_, '_, '_>, key: &'static str) -> Option<Vec<String>> {
     let list = section.list(key, "[\"/usr/bin/dpkg\"]")?;
-    Some(list.iter().filter_map(|(path, place)| normal_path(section, place, key, path)).collect())
+    Some(
+        list.iter()
+            .filter_map(|(path, place)| normal_path(section, place, key, path))
+            .collect(),
+    )
 }
 
 fn commands(section: &mut Section<'_, '_, '_>, key: &'static str) -> Option<Vec<String>> {
@@ -190,7 +221,11 @@ fn tags(section: &mut Section<'_, '_, '_>, key: &'static str, list: Vec<(String,
     let keep = |(tag, place): &(String, Place)| {
         let fine = !tag.is_empty() && tag.len() <= 64 && tag.chars().all(|c| c.is_ascii_graphic());
         if !fine {
-            section.problem_at(place, format!("{key}: {tag:?} is not a tag"), "use 1 to 64 visible ASCII characters, no spaces");
+            section.problem_at(
+                place,
+                format!("{key}: {tag:?} is not a tag"),
+                "use 1 to 64 visible ASCII characters, no spaces",
+            );
         }
         fine.then(|| tag.clone())
     };

@@ -36,7 +36,10 @@ pub struct Layers {
 impl Layers {
     /// The defaults alone.
     pub fn new() -> Layers {
-        Layers { figment: Figment::from(Serialized::defaults(Config::default())), origins: HashMap::new() }
+        Layers {
+            figment: Figment::from(Serialized::defaults(Config::default())),
+            origins: HashMap::new(),
+        }
     }
 
     /// Merges the settings of a file over what is there.
@@ -54,7 +57,11 @@ impl Layers {
                 match value.get_ref() {
                     DeValue::Table(table) => self.section(report, &mut layer, source, name, table),
                     other => {
-                        report.problem(&at, format!("{name} must be a section, not {}", type_name(other)), format!("write [{name}]"));
+                        report.problem(
+                            &at,
+                            format!("{name} must be a section, not {}", type_name(other)),
+                            format!("write [{name}]"),
+                        );
                     }
                 }
             }
@@ -62,11 +69,27 @@ impl Layers {
         self.merge(layer);
     }
 
-    fn section(&mut self, report: &mut Report<'_>, layer: &mut Layer, source: usize, section: &str, table: &DeTable<'_>) {
+    fn section(
+        &mut self,
+        report: &mut Report<'_>,
+        layer: &mut Layer,
+        source: usize,
+        section: &str,
+        table: &DeTable<'_>,
+    ) {
         for (name, value) in table.iter() {
             let (name, span): (&str, _) = (name.get_ref(), name.span());
             if let Some(key) = find(section, name) {
-                self.set(report, layer, key, Place::Text { source, span: value.span() }, key.check(value.get_ref()));
+                self.set(
+                    report,
+                    layer,
+                    key,
+                    Place::Text {
+                        source,
+                        span: value.span(),
+                    },
+                    key.check(value.get_ref()),
+                );
             } else if !RULE_TABLES.contains(&(section, name)) {
                 let known: Vec<&str> = names_of(section).collect();
                 let message = format!("unknown key {name} in [{section}]");
@@ -101,7 +124,13 @@ impl Layers {
     pub fn flag(&mut self, report: &mut Report<'_>, (flag, section, name, value): &(String, &str, &str, String)) {
         let mut layer = Layer::default();
         if let Some(key) = find(section, name) {
-            self.set(report, &mut layer, key, Place::Named(flag.clone()), key.check_text(value));
+            self.set(
+                report,
+                &mut layer,
+                key,
+                Place::Named(flag.clone()),
+                key.check_text(value),
+            );
         }
         self.merge(layer);
     }
@@ -132,19 +161,29 @@ impl Layers {
     pub fn finish(self, report: &mut Report<'_>) -> Config {
         let config = self.figment.extract::<Config>().unwrap_or_else(|error| {
             // Every value was checked before it was merged: this says that check and type disagree.
-            report.add(Problem::without_place(format!("the settings do not fit together: {error}"), "report this as a bug"));
+            report.add(Problem::without_place(
+                format!("the settings do not fit together: {error}"),
+                "report this as a bug",
+            ));
             Config::default()
         });
         let origin = |path: &str| self.origins.get(path).cloned().unwrap_or(Place::Named(path.into()));
         if config.metrics.enabled && !config.metrics.listen.ip().is_loopback() && !config.metrics.insecure {
             report.problem(
                 &origin("metrics.listen"),
-                format!("listen = \"{}\" is reachable from other hosts, without encryption or authentication", config.metrics.listen),
+                format!(
+                    "listen = \"{}\" is reachable from other hosts, without encryption or authentication",
+                    config.metrics.listen
+                ),
                 "write \"127.0.0.1:19754\", or insecure = true in [metrics] to allow it",
             );
         }
         if let Err(error) = check_otlp(&config.otlp) {
-            let key = if matches!(error, OtlpError::Header { .. }) { "otlp.headers" } else { "otlp.endpoint" };
+            let key = if matches!(error, OtlpError::Header { .. }) {
+                "otlp.headers"
+            } else {
+                "otlp.endpoint"
+            };
             report.problem(&origin(key), error.to_string(), "");
         }
         if config.network.enabled {
@@ -160,7 +199,9 @@ impl Layers {
 
 /// The `config_version` that a file states, if it states a sensible one.
 pub fn stated_version(table: &DeTable<'_>) -> u32 {
-    let stated = table.get("config_version").and_then(|value| value.get_ref().as_integer()?.as_str().parse().ok());
+    let stated = table
+        .get("config_version")
+        .and_then(|value| value.get_ref().as_integer()?.as_str().parse().ok());
     stated.unwrap_or(CONFIG_VERSION)
 }
 
@@ -178,8 +219,14 @@ fn sections() -> impl Iterator<Item = &'static str> {
 }
 
 fn names_of(section: &str) -> impl Iterator<Item = &'static str> {
-    let rules = RULE_TABLES.iter().filter(move |(of, _)| *of == section).map(|(_, name)| *name);
-    KEYS.iter().filter(move |key| key.section == section).map(|key| key.name).chain(rules)
+    let rules = RULE_TABLES
+        .iter()
+        .filter(move |(of, _)| *of == section)
+        .map(|(_, name)| *name);
+    KEYS.iter()
+        .filter(move |key| key.section == section)
+        .map(|key| key.name)
+        .chain(rules)
 }
 
 fn top_level() -> impl Iterator<Item = &'static str> {
@@ -205,7 +252,10 @@ impl Layer {
             self.0.insert(key.name.into(), value);
             return;
         }
-        let section = self.0.entry(key.section.into()).or_insert_with(|| Value::from(Dict::new()));
+        let section = self
+            .0
+            .entry(key.section.into())
+            .or_insert_with(|| Value::from(Dict::new()));
         if let Value::Dict(_, dict) = section {
             dict.insert(key.name.into(), value);
         }

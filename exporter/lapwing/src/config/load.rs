@@ -15,7 +15,12 @@ pub fn load(args: &ConfigArgs) -> Result<Loaded, Vec<Problem>> {
     let (environment, mut problems) = environment(std::env::vars_os());
     let (files, unread) = source::read(args.config.as_deref());
     problems.extend(unread);
-    let parsed = parse(&Input { files, environment, flags: flags(args), incomplete: !problems.is_empty() });
+    let parsed = parse(&Input {
+        files,
+        environment,
+        flags: flags(args),
+        incomplete: !problems.is_empty(),
+    });
     match parsed {
         Ok(loaded) if problems.is_empty() => Ok(loaded),
         Ok(_) => Err(problems),
@@ -38,7 +43,10 @@ fn environment(variables: impl Iterator<Item = (OsString, OsString)>) -> (BTreeM
                 ours.insert(name, value);
             }
             (Ok(name), Err(_)) => {
-                problems.push(Problem::without_place(format!("environment variable {name}: is not UTF-8"), "set it as UTF-8"));
+                problems.push(Problem::without_place(
+                    format!("environment variable {name}: is not UTF-8"),
+                    "set it as UTF-8",
+                ));
             }
             (Err(name), _) => {
                 let message = format!("environment variable {}: its name is not UTF-8", name.display());
@@ -56,10 +64,18 @@ fn flags(args: &ConfigArgs) -> Vec<(String, &'static str, &'static str, String)>
     });
     let given = [
         ("--log-level", "log", "level", args.log_level.clone()),
-        ("--listen", "metrics", "listen", args.listen.map(|address| address.to_string())),
+        (
+            "--listen",
+            "metrics",
+            "listen",
+            args.listen.map(|address| address.to_string()),
+        ),
         ("--profile", "", "profile", profile),
     ];
-    given.into_iter().filter_map(|(flag, section, key, value)| Some((flag.into(), section, key, value?))).collect()
+    given
+        .into_iter()
+        .filter_map(|(flag, section, key, value)| Some((flag.into(), section, key, value?)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -78,8 +94,14 @@ mod tests {
             ("LAPWING__LOG__LEVEL".into(), bad),
         ];
         let (ours, problems) = environment(all.into_iter());
-        assert_eq!(ours.into_iter().collect::<Vec<_>>(), [("LAPWING__SCORE__THRESHOLD".into(), "50".into())]);
+        assert_eq!(
+            ours.into_iter().collect::<Vec<_>>(),
+            [("LAPWING__SCORE__THRESHOLD".into(), "50".into())]
+        );
         let text: Vec<String> = problems.iter().map(Problem::to_string).collect();
-        assert_eq!(text, ["environment variable LAPWING__LOG__LEVEL: is not UTF-8; set it as UTF-8"]);
+        assert_eq!(
+            text,
+            ["environment variable LAPWING__LOG__LEVEL: is not UTF-8; set it as UTF-8"]
+        );
     }
 }

@@ -39,8 +39,15 @@ pub struct Input {
 /// Reads, checks and merges everything; every problem, not the first.
 pub fn parse(input: &Input) -> Result<Loaded, Vec<Problem>> {
     let mut sources = input.files.clone();
-    for (name, text, ruleset) in [("<default rules>", DEFAULT_RULES, "default"), ("<demo rules>", DEMO_RULES, "demo")] {
-        sources.push(Source { name: name.into(), text: text.into(), ruleset });
+    for (name, text, ruleset) in [
+        ("<default rules>", DEFAULT_RULES, "default"),
+        ("<demo rules>", DEMO_RULES, "demo"),
+    ] {
+        sources.push(Source {
+            name: name.into(),
+            text: text.into(),
+            ruleset,
+        });
     }
     let (built_in, demo) = (input.files.len(), input.files.len() + 1);
     let mut report = Report::new(&sources);
@@ -51,7 +58,12 @@ pub fn parse(input: &Input) -> Result<Loaded, Vec<Problem>> {
         complete &= table.is_some();
         tables.push(table);
     }
-    let files = || tables.iter().enumerate().filter_map(|(index, table)| Some((index, table.as_ref()?.get_ref())));
+    let files = || {
+        tables
+            .iter()
+            .enumerate()
+            .filter_map(|(index, table)| Some((index, table.as_ref()?.get_ref())))
+    };
     report.newer = files().any(|(_, table)| stated_version(table) > CONFIG_VERSION);
 
     let mut layers = Layers::new();
@@ -71,7 +83,9 @@ pub fn parse(input: &Input) -> Result<Loaded, Vec<Problem>> {
         _ if index == demo => config.defaults && config.profile == Profile::Demo,
         _ => true,
     };
-    let (of_files, of_binary): (Vec<_>, Vec<_>) = files().filter(|(index, _)| wanted(*index)).partition(|(index, _)| *index < built_in);
+    let (of_files, of_binary): (Vec<_>, Vec<_>) = files()
+        .filter(|(index, _)| wanted(*index))
+        .partition(|(index, _)| *index < built_in);
     for (index, table) in of_binary.into_iter().chain(of_files) {
         rules.read(&mut report, index, sources[index].ruleset, table);
     }
@@ -98,13 +112,20 @@ fn syntax<'t>(report: &mut Report<'_>, source: usize, text: &'t str) -> Option<S
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
-        report.problem(&Place::Text { source, span }, format!("not TOML: {}", error.message()), "");
+        report.problem(
+            &Place::Text { source, span },
+            format!("not TOML: {}", error.message()),
+            "",
+        );
     }
     errors.is_empty().then_some(table)
 }
 
 fn specs(config: &Config, rules: Rules) -> (Specs, BTreeMap<String, Places>) {
-    let mut specs = Specs { score: score(&config.score), ..Specs::default() };
+    let mut specs = Specs {
+        score: score(&config.score),
+        ..Specs::default()
+    };
     let mut all = BTreeMap::new();
     for (rule, places) in rules.build() {
         let id = match rule {
@@ -148,11 +169,22 @@ fn compile(report: &mut Report<'_>, specs: &Specs, places: &BTreeMap<String, Pla
         let pieces = of_rule.and_then(|keys| keys.get(error.key).or_else(|| keys.get("id")));
         // Of several pieces, the last one that begins at or before the offset.
         let offset = error.offset.unwrap_or(0);
-        let piece = pieces.and_then(|pieces| pieces.iter().rev().find(|(start, _)| *start <= offset).or(pieces.first()));
+        let piece = pieces.and_then(|pieces| {
+            pieces
+                .iter()
+                .rev()
+                .find(|(start, _)| *start <= offset)
+                .or(pieces.first())
+        });
         let message = format!("rule {:?}: {}: {}", error.rule, error.key, error.message);
         match piece {
             Some((start, place)) => {
-                report.problem_inside(place, error.offset.map(|at| at.saturating_sub(*start)), message, error.help);
+                report.problem_inside(
+                    place,
+                    error.offset.map(|at| at.saturating_sub(*start)),
+                    message,
+                    error.help,
+                );
             }
             None => report.add(Problem::without_place(message, error.help)),
         }
@@ -165,5 +197,8 @@ fn hash(config: &Config, specs: &Specs) -> String {
     let mut digest = Sha256::new();
     digest.update(serde_json::to_vec(config).unwrap_or_default());
     digest.update(serde_json::to_vec(specs).unwrap_or_default());
-    digest.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.finalize()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -23,7 +23,11 @@ pub struct Lines(Vec<usize>);
 impl Lines {
     /// Finds them.
     pub fn new(text: &str) -> Lines {
-        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        let ends = text
+            .bytes()
+            .enumerate()
+            .filter(|(_, byte)| *byte == b'\n')
+            .map(|(at, _)| at + 1);
         Lines(std::iter::once(0).chain(ends).collect())
     }
 
@@ -32,7 +36,10 @@ impl Lines {
         let offset = offset.min(text.len());
         let line = self.0.partition_point(|start| *start <= offset);
         let start = self.0[line - 1];
-        let column = text[start..].char_indices().take_while(|(at, _)| start + at < offset).count();
+        let column = text[start..]
+            .char_indices()
+            .take_while(|(at, _)| start + at < offset)
+            .count();
         (line, column + 1)
     }
 }
@@ -41,7 +48,11 @@ impl Lines {
 ///
 /// Knows the four kinds of TOML strings, their escapes and the newlines they drop.
 pub fn inside_literal(literal: &str, wanted: usize) -> usize {
-    let quotes = if literal.starts_with("\"\"\"") || literal.starts_with("'''") { 3 } else { 1 };
+    let quotes = if literal.starts_with("\"\"\"") || literal.starts_with("'''") {
+        3
+    } else {
+        1
+    };
     let escapes = literal.starts_with('"');
     if literal.len() < 2 * quotes || !literal.starts_with(['"', '\'']) {
         return 0;
@@ -96,7 +107,10 @@ fn escape(chars: &mut Peekable<CharIndices<'_>>) -> usize {
         _ => return 1,
     };
     let hex: String = chars.by_ref().take(digits).map(|(_, c)| c).collect();
-    u32::from_str_radix(&hex, 16).ok().and_then(char::from_u32).map_or(1, char::len_utf8)
+    u32::from_str_radix(&hex, 16)
+        .ok()
+        .and_then(char::from_u32)
+        .map_or(1, char::len_utf8)
 }
 
 #[cfg(test)]
@@ -138,7 +152,11 @@ mod tests {
             let found: Vec<usize> = (0..text.len()).map(|at| inside_literal(literal, at)).collect();
             assert_eq!(found, written, "{literal}");
         }
-        assert_eq!(inside_literal("'ab'", 2), 3, "the end of the string is its closing quote");
+        assert_eq!(
+            inside_literal("'ab'", 2),
+            3,
+            "the end of the string is its closing quote"
+        );
         assert_eq!(inside_literal("17", 1), 0);
     }
 }

@@ -20,12 +20,21 @@ pub struct Problem {
 impl Problem {
     /// A problem that has no place in a file.
     pub fn without_place(message: impl Into<String>, help: impl Into<String>) -> Problem {
-        Problem { file: String::new(), line: 0, column: 0, message: message.into(), help: help.into() }
+        Problem {
+            file: String::new(),
+            line: 0,
+            column: 0,
+            message: message.into(),
+            help: help.into(),
+        }
     }
 
     /// A problem with a file as a whole.
     pub fn of_file(file: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> Problem {
-        Problem { file: file.into(), ..Problem::without_place(message, help) }
+        Problem {
+            file: file.into(),
+            ..Problem::without_place(message, help)
+        }
     }
 }
 

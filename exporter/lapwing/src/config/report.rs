@@ -25,7 +25,14 @@ impl<'a> Report<'a> {
     /// Nothing found yet.
     pub fn new(sources: &'a [Source]) -> Report<'a> {
         let lines = sources.iter().map(|source| Lines::new(&source.text)).collect();
-        Report { sources, lines, problems: Vec::new(), warnings: Vec::new(), unreported: 0, newer: false }
+        Report {
+            sources,
+            lines,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+            unreported: 0,
+            newer: false,
+        }
     }
 
     /// Something is wrong.
@@ -64,7 +71,11 @@ impl<'a> Report<'a> {
     /// A key is not known: wrong, or doubtful where the configuration is newer than the binary.
     pub fn unknown(&mut self, place: &Place, message: String, help: String) {
         match self.newer {
-            true => self.warning(place, message, "this binary is older than the configuration and ignores it"),
+            true => self.warning(
+                place,
+                message,
+                "this binary is older than the configuration and ignores it",
+            ),
             false => self.problem(place, message, help),
         }
     }
@@ -85,7 +96,13 @@ impl<'a> Report<'a> {
                 let text = &self.sources[*source].text;
                 let inside = offset.and_then(|at| text.get(span.clone()).map(|literal| inside_literal(literal, at)));
                 let (line, column) = self.lines[*source].at(text, span.start + inside.unwrap_or(0));
-                Problem { file: self.sources[*source].name.clone(), line, column, message, help }
+                Problem {
+                    file: self.sources[*source].name.clone(),
+                    line,
+                    column,
+                    message,
+                    help,
+                }
             }
         }
     }
@@ -93,8 +110,10 @@ impl<'a> Report<'a> {
     /// The problems in the order of sources and lines, and the warnings.
     pub fn finish(mut self) -> (Vec<Problem>, Vec<Problem>) {
         let order = |problem: &Problem| self.sources.iter().position(|source| source.name == problem.file);
-        self.problems.sort_by_key(|problem| (order(problem), problem.line, problem.column));
-        self.warnings.sort_by_key(|problem| (order(problem), problem.line, problem.column));
+        self.problems
+            .sort_by_key(|problem| (order(problem), problem.line, problem.column));
+        self.warnings
+            .sort_by_key(|problem| (order(problem), problem.line, problem.column));
         if self.unreported > 0 {
             let message = format!("{} more problems are not shown", self.unreported);
             self.problems.push(Problem::without_place(message, "solve these first"));

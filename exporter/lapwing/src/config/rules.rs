@@ -65,7 +65,9 @@ impl Rules {
     /// Reads the rules and overrides of one source.
     pub fn read(&mut self, report: &mut Report<'_>, source: usize, ruleset: &'static str, table: &DeTable<'_>) {
         for (section, key, kind) in [("process", "rule", Kind::Process), ("file", "watch", Kind::Watch)] {
-            let value = table.get(section).and_then(|value| value.get_ref().as_table()?.get(key));
+            let value = table
+                .get(section)
+                .and_then(|value| value.get_ref().as_table()?.get(key));
             let header = format!("[[{section}.{key}]]");
             for (table, span) in tables(report, source, value, &header) {
                 self.rule(report, source, ruleset, kind, table, span, &header);
@@ -97,12 +99,19 @@ impl Rules {
                 draft.read_event(&mut section);
                 draft.read_process(&mut section);
                 if draft.severity.is_some() && draft.success_severity.is_some() {
-                    section.problem("severity", "severity and success_severity say the same thing", "write one of them");
+                    section.problem(
+                        "severity",
+                        "severity and success_severity say the same thing",
+                        "write one of them",
+                    );
                 }
             }
             Kind::Watch => {
                 draft.read_path(&mut section);
-                section.required("access", "[\"create\", \"write\", \"permission\", \"delete\", \"rename\"]");
+                section.required(
+                    "access",
+                    "[\"create\", \"write\", \"permission\", \"delete\", \"rename\"]",
+                );
                 draft.read_watch(&mut section);
             }
         }
@@ -122,12 +131,23 @@ impl Rules {
         }
         if self.entries.len() == MAX_RULES {
             if !std::mem::replace(&mut self.too_many, true) {
-                report.problem(&id_place, format!("there are more than {MAX_RULES} rules"), "remove rules from here on");
+                report.problem(
+                    &id_place,
+                    format!("there are more than {MAX_RULES} rules"),
+                    "remove rules from here on",
+                );
             }
             return;
         }
         self.by_id.insert(id.clone(), self.entries.len());
-        self.entries.push(Entry { kind, id, ruleset, draft, place: id_place, broken });
+        self.entries.push(Entry {
+            kind,
+            id,
+            ruleset,
+            draft,
+            place: id_place,
+            broken,
+        });
     }
 
     fn read_override(&mut self, report: &mut Report<'_>, source: usize, table: &DeTable<'_>, span: Range<usize>) {
@@ -142,7 +162,12 @@ impl Rules {
         let read = section.finish();
         if let (Some(id), Some(places)) = (id, read) {
             draft.places = places;
-            self.overrides.push(Override { id, place, draft, additions });
+            self.overrides.push(Override {
+                id,
+                place,
+                draft,
+                additions,
+            });
         }
     }
 
@@ -156,7 +181,11 @@ impl Rules {
                         Some(near) => format!("did you mean {near:?}?"),
                         None => "`lapwing rules list` shows the ids".into(),
                     };
-                    report.problem(&over.place, format!("[[override]]: there is no rule {:?}", over.id), help);
+                    report.problem(
+                        &over.place,
+                        format!("[[override]]: there is no rule {:?}", over.id),
+                        help,
+                    );
                 }
                 None => {}
             }
@@ -180,7 +209,11 @@ fn tables<'t>(
     let Some(value) = value else { return Vec::new() };
     let mut wrong = |span: Range<usize>, found: &DeValue<'_>| {
         let message = format!("{header} must be a list of tables, not {}", type_name(found));
-        report.problem(&Place::Text { source, span }, message, format!("begin each with {header}"));
+        report.problem(
+            &Place::Text { source, span },
+            message,
+            format!("begin each with {header}"),
+        );
     };
     let Some(array) = value.get_ref().as_array() else {
         wrong(value.span(), value.get_ref());
@@ -213,11 +246,23 @@ fn read_id(section: &mut Section<'_, '_, '_>) -> Option<String> {
 fn apply(report: &mut Report<'_>, entry: &mut Entry, over: Override) {
     let (name, foreign): (_, &[&str]) = match entry.kind {
         Kind::Process => ("process rule", &["recursive", "access", "exclude", "on", "add_exclude"]),
-        Kind::Watch => ("watch", &["success_severity", "failure_severity", "skip_commands", "add_skip_commands"]),
+        Kind::Watch => (
+            "watch",
+            &[
+                "success_severity",
+                "failure_severity",
+                "skip_commands",
+                "add_skip_commands",
+            ],
+        ),
     };
     for key in foreign {
         if let Some((_, place)) = over.draft.places.get(key).and_then(|pieces| pieces.first()) {
-            report.problem(place, format!("[[override]] {:?}: a {name} has no {key}", over.id), "remove it");
+            report.problem(
+                place,
+                format!("[[override]] {:?}: a {name} has no {key}", over.id),
+                "remove it",
+            );
         }
     }
     let (old, mut new) = (&mut entry.draft, over.draft);
@@ -229,7 +274,11 @@ fn apply(report: &mut Report<'_>, entry: &mut Entry, over: Override) {
     }
     lay!(enabled severity success_severity failure_severity points message tags when except alert skip_paths skip_commands recursive access exclude on);
     let except = new.places.remove("add_except");
-    old.places.extend(new.places.into_iter().filter(|(key, _)| !key.starts_with("add_") && *key != "id"));
+    old.places.extend(
+        new.places
+            .into_iter()
+            .filter(|(key, _)| !key.starts_with("add_") && *key != "id"),
+    );
     let add = over.additions;
     for (list, more) in [
         (&mut old.tags, add.tags),
@@ -262,7 +311,13 @@ fn add_except(draft: &mut Draft, text: &str, place: &Place) {
 
 impl Entry {
     fn build(self) -> Option<(Rule, Places)> {
-        let Entry { kind, id, ruleset, draft, .. } = self;
+        let Entry {
+            kind,
+            id,
+            ruleset,
+            draft,
+            ..
+        } = self;
         let common = Common {
             id,
             enabled: draft.enabled.unwrap_or(true),

@@ -66,7 +66,11 @@ pub const KEYS: &[Key] = &[
     key("agent", "host_root", Kind::Path),
     key("agent", "lifecycle_ring", Kind::Ring(64 << 10, 1 << 30)),
     key("agent", "file_ring", Kind::Ring(64 << 10, 1 << 30)),
-    key("agent", "drain_interval", Kind::Duration(Duration::from_millis(1), SECOND)),
+    key(
+        "agent",
+        "drain_interval",
+        Kind::Duration(Duration::from_millis(1), SECOND),
+    ),
     key("agent", "alert_queue", Kind::Number(16, 1_000_000)),
     key("agent", "bpf_stats", Kind::Bool),
     key("log", "level", Kind::Level),
@@ -102,7 +106,11 @@ pub type Refusal = (String, String);
 impl Key {
     /// `section.name`, or the name alone at the top level.
     pub fn path(&self) -> String {
-        if self.section.is_empty() { self.name.into() } else { format!("{}.{}", self.section, self.name) }
+        if self.section.is_empty() {
+            self.name.into()
+        } else {
+            format!("{}.{}", self.section, self.name)
+        }
     }
 
     /// Checks a TOML value.
@@ -114,15 +122,20 @@ impl Key {
         };
         match (self.kind, found) {
             (Kind::Bool, DeValue::Boolean(value)) => Ok(Value::from(*value)),
-            (Kind::Number(..), DeValue::Integer(integer)) => {
-                self.check_number(i64::from_str_radix(integer.as_str(), integer.radix()).ok(), integer.as_str())
-            }
+            (Kind::Number(..), DeValue::Integer(integer)) => self.check_number(
+                i64::from_str_radix(integer.as_str(), integer.radix()).ok(),
+                integer.as_str(),
+            ),
             (Kind::Ring(..), DeValue::Integer(integer)) => self.check_text(integer.as_str()),
             (Kind::Headers, DeValue::Table(table)) => {
                 let pairs = table.iter().map(|(name, value)| match value.get_ref().as_str() {
                     Some(text) => Ok((name.get_ref().to_string(), text.to_owned())),
                     None => Err((
-                        format!("header {} must be a string, not {}", name.get_ref(), type_name(value.get_ref())),
+                        format!(
+                            "header {} must be a string, not {}",
+                            name.get_ref(),
+                            type_name(value.get_ref())
+                        ),
                         String::from("write headers = { name = \"value\" }"),
                     )),
                 });
@@ -151,12 +164,19 @@ impl Key {
                 let (low, high) = (value::duration_text(least), value::duration_text(most));
                 match (least..=most).contains(&found) {
                     true => ok(),
-                    false => Err(refuse(&format!("must be from {low} to {high}"), "write a value in that range")),
+                    false => Err(refuse(
+                        &format!("must be from {low} to {high}"),
+                        "write a value in that range",
+                    )),
                 }
             }
             Kind::Ring(least, most) => {
                 let found = value::size(text).map_err(|why| (format!("{name}: {why}"), String::new()))?;
-                let why = format!("must be a power of two from {} to {}", value::size_text(least), value::size_text(most));
+                let why = format!(
+                    "must be a power of two from {} to {}",
+                    value::size_text(least),
+                    value::size_text(most)
+                );
                 match found.is_power_of_two() && (least..=most).contains(&found) {
                     true => ok(),
                     false => Err(refuse(&why, "write for example \"16MiB\"")),
@@ -173,11 +193,17 @@ impl Key {
             },
             Kind::Address => match SocketAddr::from_str(text) {
                 Ok(_) => ok(),
-                Err(_) => Err(refuse("must be an IP address and a port", "write for example \"127.0.0.1:19754\"")),
+                Err(_) => Err(refuse(
+                    "must be an IP address and a port",
+                    "write for example \"127.0.0.1:19754\"",
+                )),
             },
             Kind::Url => match url(text) {
                 true => ok(),
-                false => Err(refuse("must be an http or https URL", "write for example \"http://127.0.0.1:4317\"")),
+                false => Err(refuse(
+                    "must be an http or https URL",
+                    "write for example \"http://127.0.0.1:4317\"",
+                )),
             },
             Kind::Level => match level(text) {
                 true => ok(),
@@ -187,21 +213,34 @@ impl Key {
                 )),
             },
             Kind::Headers => {
-                let pairs = text.split(',').filter(|pair| !pair.trim().is_empty()).map(|pair| match pair.split_once('=') {
-                    Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
-                    // The value may be a credential: the message does not show it.
-                    None => Err((format!("{name}: an entry has no ="), String::from("write name=value,name=value"))),
-                });
+                let pairs =
+                    text.split(',')
+                        .filter(|pair| !pair.trim().is_empty())
+                        .map(|pair| match pair.split_once('=') {
+                            Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
+                            // The value may be a credential: the message does not show it.
+                            None => Err((
+                                format!("{name}: an entry has no ="),
+                                String::from("write name=value,name=value"),
+                            )),
+                        });
                 headers(pairs.collect::<Result<_, _>>()?)
             }
         }
     }
 
     fn check_number(&self, number: Option<i64>, written: &str) -> Result<Value, Refusal> {
-        let Kind::Number(least, most) = self.kind else { return Ok(Value::from(number.unwrap_or_default())) };
-        let found = number.and_then(|number| u32::try_from(number).ok()).filter(|n| (least..=most).contains(n));
+        let Kind::Number(least, most) = self.kind else {
+            return Ok(Value::from(number.unwrap_or_default()));
+        };
+        let found = number
+            .and_then(|number| u32::try_from(number).ok())
+            .filter(|n| (least..=most).contains(n));
         found.map(Value::from).ok_or_else(|| {
-            let message = format!("{} must be a whole number from {least} to {most}, not {written}", self.name);
+            let message = format!(
+                "{} must be a whole number from {least} to {most}, not {written}",
+                self.name
+            );
             (message, String::from("write a value in that range"))
         })
     }
@@ -247,11 +286,21 @@ fn level(text: &str) -> bool {
 fn headers(pairs: Vec<(String, String)>) -> Result<Value, Refusal> {
     for (name, value) in &pairs {
         if hyper::header::HeaderName::from_str(name).is_err() {
-            return Err((format!("{name:?} is not the name of a header"), "use letters, digits and -".into()));
+            return Err((
+                format!("{name:?} is not the name of a header"),
+                "use letters, digits and -".into(),
+            ));
         }
         if hyper::header::HeaderValue::from_str(value).is_err() {
-            return Err((format!("the value of header {name} has characters that no header may have"), String::new()));
+            return Err((
+                format!("the value of header {name} has characters that no header may have"),
+                String::new(),
+            ));
         }
     }
-    Ok(pairs.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), Value::from(value))).collect::<figment::value::Dict>().into())
+    Ok(pairs
+        .into_iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), Value::from(value)))
+        .collect::<figment::value::Dict>()
+        .into())
 }

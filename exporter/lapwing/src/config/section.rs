@@ -37,12 +37,24 @@ impl<'t, 'r, 's> Section<'t, 'r, 's> {
         what: String,
     ) -> Self {
         let place = Place::Text { source, span };
-        Section { report, source, table, what, place, asked: Vec::new(), places: Places::new(), failed: false }
+        Section {
+            report,
+            source,
+            table,
+            what,
+            place,
+            asked: Vec::new(),
+            places: Places::new(),
+            failed: false,
+        }
     }
 
     /// Where a key's value is, or the table when it is absent.
     pub fn place_of(&self, key: &str) -> Place {
-        self.places.get(key).and_then(|pieces| pieces.first()).map_or_else(|| self.place.clone(), |(_, place)| place.clone())
+        self.places
+            .get(key)
+            .and_then(|pieces| pieces.first())
+            .map_or_else(|| self.place.clone(), |(_, place)| place.clone())
     }
 
     /// Reports a problem with a key.
@@ -54,19 +66,27 @@ impl<'t, 'r, 's> Section<'t, 'r, 's> {
     /// Reports a problem at a place.
     pub fn problem_at(&mut self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
         self.failed = true;
-        self.report.problem(place, format!("{}: {}", self.what, message.into()), help);
+        self.report
+            .problem(place, format!("{}: {}", self.what, message.into()), help);
     }
 
     fn value(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
         self.asked.push(key);
         let value = self.table.get(key)?;
-        let place = Place::Text { source: self.source, span: value.span() };
+        let place = Place::Text {
+            source: self.source,
+            span: value.span(),
+        };
         self.places.insert(key, vec![(0, place)]);
         Some(value)
     }
 
     fn mismatch(&mut self, key: &'static str, wanted: &str, found: &DeValue<'_>, example: &str) {
-        self.problem(key, format!("{key} must be {wanted}, not {}", type_name(found)), format!("write {key} = {example}"));
+        self.problem(
+            key,
+            format!("{key} must be {wanted}, not {}", type_name(found)),
+            format!("write {key} = {example}"),
+        );
     }
 
     /// A string.
@@ -101,7 +121,11 @@ impl<'t, 'r, 's> Section<'t, 'r, 's> {
         let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
         let number = number.and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= max);
         if number.is_none() {
-            self.problem(key, format!("{key} must be from 0 to {max}, not {integer}"), format!("write {key} = 50"));
+            self.problem(
+                key,
+                format!("{key} must be from 0 to {max}, not {integer}"),
+                format!("write {key} = 50"),
+            );
         }
         number
     }
@@ -117,7 +141,10 @@ impl<'t, 'r, 's> Section<'t, 'r, 's> {
     pub fn choices<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<Vec<T>> {
         let list = self.list(key, &format!("[{:?}]", choices[0].0))?;
         // All are checked before the first bad one ends it.
-        let chosen: Vec<Option<T>> = list.iter().map(|(text, place)| self.choose(place, key, text, choices)).collect();
+        let chosen: Vec<Option<T>> = list
+            .iter()
+            .map(|(text, place)| self.choose(place, key, text, choices))
+            .collect();
         chosen.into_iter().collect()
     }
 
@@ -139,7 +166,10 @@ impl<'t, 'r, 's> Section<'t, 'r, 's> {
         };
         let mut list = Vec::new();
         for entry in array.iter() {
-            let place = Place::Text { source: self.source, span: entry.span() };
+            let place = Place::Text {
+                source: self.source,
+                span: entry.span(),
+            };
             match entry.get_ref().as_str() {
                 Some(text) => list.push((text.to_owned(), place)),
                 None => {
@@ -171,13 +201,17 @@ impl<'t, 'r, 's> Section<'t, 'r, 's> {
             if self.asked.contains(&key) {
                 continue;
             }
-            let place = Place::Text { source: self.source, span: name.span() };
+            let place = Place::Text {
+                source: self.source,
+                span: name.span(),
+            };
             self.failed |= !self.report.newer;
             let help = match nearest(key, self.asked.iter().copied()) {
                 Some(near) => format!("did you mean {near}?"),
                 None => format!("known keys: {}", self.asked.join(", ")),
             };
-            self.report.unknown(&place, format!("{}: unknown key {key}", self.what), help);
+            self.report
+                .unknown(&place, format!("{}: unknown key {key}", self.what), help);
         }
         (!self.failed).then_some(self.places)
     }
@@ -185,7 +219,11 @@ impl<'t, 'r, 's> Section<'t, 'r, 's> {
 
 /// "did you mean X?" or the whole choice.
 pub fn one_of(written: &str, names: &[&str]) -> String {
-    let all = names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+    let all = names
+        .iter()
+        .map(|name| format!("{name:?}"))
+        .collect::<Vec<_>>()
+        .join(", ");
     match nearest(written, names.iter().copied()) {
         Some(near) => format!("did you mean {near:?}? (one of {all})"),
         None => format!("write one of {all}"),

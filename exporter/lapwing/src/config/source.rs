@@ -31,14 +31,22 @@ pub fn read(explicit: Option<&Path>) -> (Vec<Source>, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut sources = Vec::new();
     let missing_is_fine = explicit.is_none() && !main.exists();
-    let mut paths: Vec<PathBuf> = if missing_is_fine { Vec::new() } else { vec![main.to_owned()] };
+    let mut paths: Vec<PathBuf> = if missing_is_fine {
+        Vec::new()
+    } else {
+        vec![main.to_owned()]
+    };
     match drop_ins(main) {
         Ok(more) => paths.extend(more),
         Err(problem) => problems.push(problem),
     }
     for path in paths {
         match read_one(&path) {
-            Ok(text) => sources.push(Source { name: path.display().to_string(), text, ruleset: "local" }),
+            Ok(text) => sources.push(Source {
+                name: path.display().to_string(),
+                text,
+                ruleset: "local",
+            }),
             Err(problem) => problems.push(problem),
         }
     }
@@ -50,7 +58,11 @@ fn drop_ins(main: &Path) -> Result<Vec<PathBuf>, Problem> {
     let directory = main.parent().unwrap_or(Path::new("")).join("conf.d");
     let name = directory.display().to_string();
     let failed = |error: std::io::Error| {
-        Problem::of_file(name.clone(), format!("the directory cannot be read: {error}"), "make it readable or remove it")
+        Problem::of_file(
+            name.clone(),
+            format!("the directory cannot be read: {error}"),
+            "make it readable or remove it",
+        )
     };
     let entries = match std::fs::read_dir(&directory) {
         Ok(entries) => entries,
@@ -60,7 +72,9 @@ fn drop_ins(main: &Path) -> Result<Vec<PathBuf>, Problem> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry.map_err(failed)?.path();
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         if !hidden && path.extension().is_some_and(|extension| extension == "toml") {
             paths.push(path);
         }
@@ -75,7 +89,8 @@ fn drop_ins(main: &Path) -> Result<Vec<PathBuf>, Problem> {
 
 fn read_one(path: &Path) -> Result<String, Problem> {
     let refuse = |message: String, help: &str| Problem::of_file(path.display().to_string(), message, help);
-    let cannot = |error: std::io::Error| refuse(format!("cannot be read: {error}"), "check the path and its permissions");
+    let cannot =
+        |error: std::io::Error| refuse(format!("cannot be read: {error}"), "check the path and its permissions");
     // The directory first: who may write it can put another file in place of this one.
     let real = path.canonicalize().map_err(cannot)?;
     if let Some(parent) = real.parent() {
@@ -83,7 +98,10 @@ fn read_one(path: &Path) -> Result<String, Problem> {
         let sticky = metadata.mode() & 0o1000 != 0;
         if !sticky && let Some(reason) = writable_by_others(&metadata) {
             let message = format!("refused, its directory {} {reason}", parent.display());
-            return Err(refuse(message, &format!("chown root {0} && chmod go-w {0}", parent.display())));
+            return Err(refuse(
+                message,
+                &format!("chown root {0} && chmod go-w {0}", parent.display()),
+            ));
         }
     }
     // Not blocking: opening a pipe would wait for a writer for ever.
@@ -109,7 +127,11 @@ fn read_one(path: &Path) -> Result<String, Problem> {
         let start = valid.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let column = String::from_utf8_lossy(&valid[start..]).chars().count() + 1;
         let problem = refuse("is not UTF-8 from here".into(), "save the file as UTF-8");
-        Problem { line, column, ..problem }
+        Problem {
+            line,
+            column,
+            ..problem
+        }
     })
 }
 
@@ -117,10 +139,16 @@ fn read_one(path: &Path) -> Result<String, Problem> {
 fn writable_by_others(metadata: &std::fs::Metadata) -> Option<String> {
     let caller = rustix::process::geteuid().as_raw();
     if metadata.uid() != 0 && metadata.uid() != caller {
-        return Some(format!("belongs to uid {}, who is neither root nor the caller", metadata.uid()));
+        return Some(format!(
+            "belongs to uid {}, who is neither root nor the caller",
+            metadata.uid()
+        ));
     }
     if metadata.mode() & 0o022 != 0 {
-        return Some(format!("may be written by others (mode {:04o})", metadata.mode() & 0o7777));
+        return Some(format!(
+            "may be written by others (mode {:04o})",
+            metadata.mode() & 0o7777
+        ));
     }
     None
 }

@@ -3,7 +3,15 @@
 /// The known name that is near enough to be what was meant.
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written: Vec<char> = written.to_lowercase().chars().take(64).collect();
-    let near = known.into_iter().map(|name| (distance(&written, &name.to_lowercase().chars().collect::<Vec<_>>()), name)).min()?;
+    let near = known
+        .into_iter()
+        .map(|name| {
+            (
+                distance(&written, &name.to_lowercase().chars().collect::<Vec<_>>()),
+                name,
+            )
+        })
+        .min()?;
     let allowed = (written.len() / 3).clamp(1, 4);
     (near.0 <= allowed).then_some(near.1)
 }

@@ -2,8 +2,14 @@
 
 use std::time::Duration;
 
-const DURATION_UNITS: [(&str, u64); 6] =
-    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1), ("", 0)];
+const DURATION_UNITS: [(&str, u64); 6] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+    ("", 0),
+];
 const SIZE_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 /// Reads `"10m"`, `"1h30m"`, `"250ms"`; units d, h, m, s, ms. A bare number is refused, except 0.
@@ -18,11 +24,20 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     let (mut rest, mut total) = (text, 0u64);
     while !rest.is_empty() {
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let unit = rest[digits..].len() - rest[digits..].trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
+        let unit = rest[digits..].len()
+            - rest[digits..]
+                .trim_start_matches(|c: char| c.is_ascii_alphabetic())
+                .len();
         let number: u64 = rest[..digits].parse().map_err(|_| refused())?;
         let name = &rest[digits..digits + unit];
-        let (_, scale) = DURATION_UNITS.iter().find(|(n, _)| *n == name && unit > 0).ok_or_else(refused)?;
-        total = number.checked_mul(*scale).and_then(|ms| total.checked_add(ms)).ok_or_else(refused)?;
+        let (_, scale) = DURATION_UNITS
+            .iter()
+            .find(|(n, _)| *n == name && unit > 0)
+            .ok_or_else(refused)?;
+        total = number
+            .checked_mul(*scale)
+            .and_then(|ms| total.checked_add(ms))
+            .ok_or_else(refused)?;
         rest = &rest[digits + unit..];
     }
     Ok(Duration::from_millis(total))
@@ -56,7 +71,9 @@ pub fn size(text: &str) -> Result<u64, String> {
 
 /// Writes a size so that [`size`] reads the same.
 pub fn size_text(bytes: u64) -> String {
-    let unit = SIZE_UNITS.iter().find(|(_, scale)| bytes >= *scale && bytes % scale == 0);
+    let unit = SIZE_UNITS
+        .iter()
+        .find(|(_, scale)| bytes >= *scale && bytes.is_multiple_of(*scale));
     unit.map_or_else(|| bytes.to_string(), |(name, scale)| format!("{}{name}", bytes / scale))
 }
 
@@ -95,19 +112,40 @@ mod tests {
 
     #[test]
     fn durations_are_read_and_written() {
-        for (text, ms) in [("30s", 30_000), ("1h30m", 5_400_000), ("250ms", 250), ("2d", 172_800_000), ("1m1s", 61_000)] {
+        for (text, ms) in [
+            ("30s", 30_000),
+            ("1h30m", 5_400_000),
+            ("250ms", 250),
+            ("2d", 172_800_000),
+            ("1m1s", 61_000),
+        ] {
             assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
             assert_eq!(duration_text(Duration::from_millis(ms)), text);
         }
         assert_eq!(duration("0"), Ok(Duration::ZERO));
-        for bad in ["", "10", "m", "10x", "10 m", "-1s", "1.5h", "99999999999999999999s", "18446744073709551615d"] {
+        for bad in [
+            "",
+            "10",
+            "m",
+            "10x",
+            "10 m",
+            "-1s",
+            "1.5h",
+            "99999999999999999999s",
+            "18446744073709551615d",
+        ] {
             assert!(duration(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn sizes_are_read_and_written() {
-        for (text, bytes) in [("16MiB", 16 << 20), ("512KiB", 512 << 10), ("100B", 100), ("1GiB", 1 << 30)] {
+        for (text, bytes) in [
+            ("16MiB", 16 << 20),
+            ("512KiB", 512 << 10),
+            ("100B", 100),
+            ("1GiB", 1 << 30),
+        ] {
             assert_eq!(size(text), Ok(bytes), "{text}");
             assert_eq!(size_text(bytes), text);
         }

@@ -22,12 +22,26 @@ fn process(rule: &ProcessRule, sensor: bool, out: &mut dyn Write) -> io::Result<
     head("process.rule", &rule.common, sensor, out)?;
     let (event, about) = match rule.event {
         ProcessRuleEvent::BinExecution => ("bin-execution", "a program is started, or the kernel refuses to"),
-        ProcessRuleEvent::RootEscalation => ("root-escalation", "the effective user becomes root, or the kernel refuses that"),
-        ProcessRuleEvent::TerminationFailure => ("termination-failure", "a program ends by a fault's signal or with a code that is not 0"),
+        ProcessRuleEvent::RootEscalation => (
+            "root-escalation",
+            "the effective user becomes root, or the kernel refuses that",
+        ),
+        ProcessRuleEvent::TerminationFailure => (
+            "termination-failure",
+            "a program ends by a fault's signal or with a code that is not 0",
+        ),
     };
     writeln!(out, "event = {event:?} # {about}")?;
-    for (key, severity) in [("success_severity", rule.success_severity), ("failure_severity", rule.failure_severity)] {
-        writeln!(out, "{key} = {:?}{}", list::severity(severity), severity.map_or_else(String::new, |s| points(&rule.common, s)))?;
+    for (key, severity) in [
+        ("success_severity", rule.success_severity),
+        ("failure_severity", rule.failure_severity),
+    ] {
+        writeln!(
+            out,
+            "{key} = {:?}{}",
+            list::severity(severity),
+            severity.map_or_else(String::new, |s| points(&rule.common, s))
+        )?;
     }
     strings("skip_paths", &rule.skip_paths, out)?;
     strings("skip_commands", &rule.skip_commands, out)?;
@@ -46,7 +60,12 @@ fn file(watch: &FileWatch, sensor: bool, out: &mut dyn Write) -> io::Result<()> 
         Outcome::Any => "any",
     };
     writeln!(out, "on = {on:?}")?;
-    writeln!(out, "severity = {:?}{}", watch.severity.name(), points(&watch.common, watch.severity))?;
+    writeln!(
+        out,
+        "severity = {:?}{}",
+        watch.severity.name(),
+        points(&watch.common, watch.severity)
+    )?;
     strings("exclude", &watch.exclude, out)?;
     strings("skip_paths", &watch.skip_paths, out)?;
     tail(&watch.common, out)
@@ -61,7 +80,10 @@ fn head(table: &str, common: &Common, sensor: bool, out: &mut dyn Write) -> io::
 }
 
 fn points(common: &Common, severity: Severity) -> String {
-    format!(" # {} points for each match", common.points.unwrap_or(severity.points()))
+    format!(
+        " # {} points for each match",
+        common.points.unwrap_or(severity.points())
+    )
 }
 
 fn tail(common: &Common, out: &mut dyn Write) -> io::Result<()> {
@@ -69,7 +91,11 @@ fn tail(common: &Common, out: &mut dyn Write) -> io::Result<()> {
     if let Some(points) = common.points {
         writeln!(out, "points = {points}")?;
     }
-    for (key, text) in [("message", &common.message), ("when", &common.when), ("except", &common.except)] {
+    for (key, text) in [
+        ("message", &common.message),
+        ("when", &common.when),
+        ("except", &common.except),
+    ] {
         if let Some(text) = text {
             writeln!(out, "{key} = {}", quoted(text))?;
         }

@@ -19,7 +19,11 @@ pub(super) fn write(loaded: &Loaded, as_json: bool, out: &mut dyn Write) -> io::
         return writeln!(out);
     }
     let width = rules.iter().map(|rule| rule.id.len()).max().unwrap_or(0).max(2);
-    writeln!(out, "{:width$}  SENSOR   SUCCESS   FAILURE   ALERT  STATE     RULESET", "ID")?;
+    writeln!(
+        out,
+        "{:width$}  SENSOR   SUCCESS   FAILURE   ALERT  STATE     RULESET",
+        "ID"
+    )?;
     for rule in rules {
         writeln!(
             out,

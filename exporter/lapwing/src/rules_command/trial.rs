@@ -14,7 +14,12 @@ use crate::{
 };
 
 /// Counts the matches of each rule; with `only`, of that rule, whose matches are shown one a line.
-pub(super) fn run<R: Read>(loaded: &Loaded, recording: Reader<R>, only: Option<&str>, out: &mut dyn Write) -> Result<(), RulesError> {
+pub(super) fn run<R: Read>(
+    loaded: &Loaded,
+    recording: Reader<R>,
+    only: Option<&str>,
+    out: &mut dyn Write,
+) -> Result<(), RulesError> {
     let rules = &loaded.rules;
     let process = &loaded.config.process;
     let mut table = Table::new(Limits {
@@ -41,13 +46,27 @@ pub(super) fn run<R: Read>(loaded: &Loaded, recording: Reader<R>, only: Option<&
         }
         for finding in &matches.findings {
             counts[finding.rule.index()].0 += 1;
-            if rules.rule(finding.rule).is_some_and(|rule| Some(rule.id.as_str()) == only) {
+            if rules
+                .rule(finding.rule)
+                .is_some_and(|rule| Some(rule.id.as_str()) == only)
+            {
                 let seconds = event.header.time.0 as f64 / 1e9;
-                writeln!(out, "{seconds:.6}  {}  {}", finding.severity.name(), rules.message(finding, &event, &table))?;
+                writeln!(
+                    out,
+                    "{seconds:.6}  {}  {}",
+                    finding.severity.name(),
+                    rules.message(finding, &event, &table)
+                )?;
             }
         }
     }
-    let shown = || rules.rules().iter().zip(&counts).filter(|(rule, _)| only.is_none_or(|id| rule.id == id));
+    let shown = || {
+        rules
+            .rules()
+            .iter()
+            .zip(&counts)
+            .filter(|(rule, _)| only.is_none_or(|id| rule.id == id))
+    };
     let width = shown().map(|(rule, _)| rule.id.len()).max().unwrap_or(0).max(4);
     writeln!(out, "{:width$}  MATCHES  SKIPPED", "RULE")?;
     for (rule, (matched, skipped)) in shown() {
