@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeSet,
+    fs,
+    path::Path,
     process::Child,
     thread,
     time::{Duration, Instant},
@@ -19,6 +21,8 @@ use crate::{
 
 /// An alert has to be there this soon after its cause.
 pub const PROMPT: Duration = Duration::from_secs(1);
+/// The closing alert itself may wait behind many others.
+const FENCE: Duration = Duration::from_secs(10);
 /// Bound of a single act; five thousand processes take a while in a guest.
 const ACT: Duration = Duration::from_secs(300);
 
@@ -189,14 +193,16 @@ pub fn observe(agent: &Agent, act: &Act, at_least: usize) -> Result<Vec<Value>> 
 
 /// Waits for the alert of an event that happened just now: when it is there, everything before it has been judged.
 pub fn fence(agent: &Agent) -> Result<()> {
-    let place = Place::new("fence")?;
-    let program = copy_program("true", &place.tmp)?;
+    let directory = Path::new("/tmp").join(format!("lapwing-test-{}-fence", std::process::id()));
+    fs::create_dir_all(&directory).context(directory.display())?;
+    let program = copy_program("true", &directory)?;
     let mut child = Act::new(&program, &[]).start()?;
     let pid = child.id();
     wait(&mut child)?;
+    fs::remove_dir_all(&directory).context(directory.display())?;
     agent.wait_until(
         "the alert of a program run from /tmp, which closes a step",
-        3 * PROMPT,
+        FENCE,
         |agent| Ok(!session_alerts(agent, pid)?.is_empty()),
     )
 }

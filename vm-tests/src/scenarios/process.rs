@@ -138,6 +138,7 @@ fn expect(
         event,
         executable,
         also,
+        failed: event == "process.exit",
         ..Expected::default()
     }])
 }

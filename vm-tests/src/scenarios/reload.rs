@@ -31,7 +31,7 @@ fn watch(id: &str, path: &Path) -> String {
 
 fn reload() -> Result<()> {
     let (first, second) = (Place::new("reload-first")?, Place::new("reload-second")?);
-    let one = watch("first", &first.plain);
+    let one = format!("[score]\nhost_threshold = 1000000\n{}", watch("first", &first.plain));
     let both = format!("{one}{}", watch("second", &second.plain));
     let agent = Agent::start("production", &one)?;
     let touch = |place: &Place, name: &str| Act::new("touch", &[&place.plain.join(name).display().to_string()]);
