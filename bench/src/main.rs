@@ -1,7 +1,9 @@
 //! What Lapwing costs the system it watches.
 //!
 //! Each load runs without and with the agent, in rounds whose order alternates, and the ratio of each round counts: a machine that is busy
-//! with something else slows both halves of a round. Wall-clock and CPU time are given apart; where they differ much, the machine was not quiet.
+//! with something else slows both halves of a round. What the agent adds to an operation is the ratio of the CPU time of the thread that does
+//! it, and that is what the aims are compared with where it is known; the clock on the wall also shows the agent's own work when it takes the
+//! same CPU, and everything else that happens on the machine.
 //!
 //!     lapwing-bench [--rounds N] [--lapwing PATH] [--only NAME,..]
 
@@ -89,6 +91,8 @@ fn run(options: &Options) -> Result<()> {
     );
     let agent = Agent::start(&workspace, true)?;
     measure(&mut loads)?;
+    // The agent counts anew every half second.
+    std::thread::sleep(std::time::Duration::from_secs(1));
     table::print_programs(&agent.metrics()?);
     agent.stop()
 }

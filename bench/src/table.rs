@@ -57,19 +57,18 @@ pub fn print<'a>(rows: impl Iterator<Item = &'a Row>, memory: &Memory) {
             .iter()
             .filter_map(|(without, with)| Some(with.cpu? / without.cpu?))
             .collect();
+        let cpu = (!cpu.is_empty()).then(|| spread(cpu).1);
         println!(
             "{:<40} {:>12.0} {:>12.0} {:>22} {:>10}  {}",
             row.name,
             column(|(without, _)| without.wall),
             column(|(_, with)| with.wall),
             format!("{ratio:.3} ({low:.3}-{high:.3})"),
-            if cpu.is_empty() {
-                "-".into()
-            } else {
-                format!("{:.3}", spread(cpu).1)
-            },
-            row.aim
-                .map_or("-".into(), |aim| format!("{aim:.2} {}", verdict(ratio <= aim))),
+            cpu.map_or("-".into(), |cpu| format!("{cpu:.3}")),
+            row.aim.map_or("-".into(), |aim| format!(
+                "{aim:.2} {}",
+                verdict(cpu.unwrap_or(ratio) <= aim)
+            )),
         );
     }
     let (resident, peak) = (memory.resident as f64 * 1.024e-3, memory.peak as f64 * 1.024e-3);
