@@ -196,6 +196,7 @@ impl Agent {
                     if self.pipeline.broken() {
                         return Reason::Broken;
                     }
+                    self.follow_mounts();
                     if let Some(state) = self.pipeline.state().await {
                         let over = state.recording_over;
                         self.metrics.publish(report::snapshot(&state, &self.sensors));
@@ -213,6 +214,15 @@ impl Agent {
         if let Some(losses) = &mut self.losses {
             // A pipeline that does not take it has ended.
             let _ = self.pipeline.lost(losses.since(&report::losses(&self.sensors)));
+        }
+    }
+
+    /// A mount may bring a watched path into being, or put another directory in its place.
+    fn follow_mounts(&mut self) {
+        match self.sensors.refresh_watches() {
+            Ok(true) => tracing::debug!("mounts changed; the watched paths were looked up again"),
+            Ok(false) => {}
+            Err(error) => tracing::error!("mounts changed, and the watched paths could not be looked up again: {error}"),
         }
     }
 

@@ -74,6 +74,12 @@ impl Scrape {
             "Events that were attempted and not judged, by the stage that lost them",
             losses,
         )?;
+        let incomplete = s.incomplete.iter().map(|i| ([("reason", i.reason)], i.count));
+        page.counters(
+            "lapwing_events_incomplete",
+            "Events that were judged although something about them is not known, by what is lacking",
+            incomplete,
+        )?;
         page.counter(
             "lapwing_events_self",
             "Events excluded because the agent caused them itself",

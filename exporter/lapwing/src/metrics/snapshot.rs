@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub folded: u64,
     /// Events that came too late to be put in order.
     pub late: u64,
+    /// Events that reached the engine, but not all that belongs to them, by what is lacking, from 0.
+    pub incomplete: Vec<IncompleteCount>,
     /// Bounded queues between the threads (the outputs' queues are known already).
     pub queues: Vec<QueueDepth>,
     /// Bounded tables of the engine (`processes`, `subjects`, `folds`).
@@ -55,6 +57,15 @@ pub struct LossCount {
     pub sensor: Sensor,
     /// Where.
     pub stage: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
+/// Events of which something is not known.
+#[derive(Debug, Clone, Serialize)]
+pub struct IncompleteCount {
+    /// `process_unknown`, `exit_unseen`, `path_unresolved`.
+    pub reason: &'static str,
     /// How many.
     pub count: u64,
 }

@@ -8,7 +8,7 @@ use std::{
 use lapwing_engine::{event::Sensor, spec::Severity};
 
 use super::{
-    snapshot::{AlertCount, EventCount, HookInfo, LossCount, ProgramCount, QueueDepth, RuleCount, TableSize},
+    snapshot::{AlertCount, EventCount, HookInfo, IncompleteCount, LossCount, ProgramCount, QueueDepth, RuleCount, TableSize},
     *,
 };
 
@@ -53,6 +53,7 @@ fn full() -> Snapshot {
         ],
         folded: 9,
         late: 1,
+        incomplete: vec![IncompleteCount { reason: "path_unresolved", count: 6 }],
         queues: vec![QueueDepth {
             name: "events",
             length: 1,
@@ -110,6 +111,7 @@ fn every_family_is_there() {
         "lapwing_rule_skipped_total{rule=\"etc\"} 1",
         "lapwing_alerts_total{rule=\"tmp\",severity=\"high\",sensor=\"file\"} 0",
         "lapwing_alerts_total{rule=\"score.lineage\",severity=\"high\",sensor=\"file\"} 1",
+        "lapwing_events_incomplete_total{reason=\"path_unresolved\"} 6",
         "lapwing_alerts_folded_total 9",
         "lapwing_queue_length{queue=\"events\"} 1",
         "lapwing_table_evictions_total{table=\"processes\"} 3",

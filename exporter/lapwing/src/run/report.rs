@@ -8,7 +8,7 @@ use crate::{
     config::{Config, Loaded},
     metrics::{
         ConfigInfo, Snapshot,
-        snapshot::{AlertCount, EventCount, HookInfo, LossCount, ProgramCount, QueueDepth, RuleCount, TableSize},
+        snapshot::{AlertCount, EventCount, HookInfo, IncompleteCount, LossCount, ProgramCount, QueueDepth, RuleCount, TableSize},
     },
     pipeline::{CAPACITY, State},
     probes::{flavour_name, state_name},
@@ -43,6 +43,7 @@ pub fn snapshot(state: &State, sensors: &Sensors) -> Snapshot {
             .collect(),
         folded: counters.folded,
         late: state.reorder.late,
+        incomplete: incomplete(state),
         queues: vec![QueueDepth { name: "reorder", length: state.held as u64, capacity: CAPACITY as u64 }],
         tables: state
             .tables
@@ -82,6 +83,16 @@ pub fn snapshot(state: &State, sensors: &Sensors) -> Snapshot {
 pub fn losses(sensors: &Sensors) -> Vec<LossCount> {
     let losses = sensors.losses().into_iter().filter(|loss| loss.stage != "self");
     losses.map(|loss| LossCount { sensor: loss.sensor, stage: loss.stage, count: loss.count }).collect()
+}
+
+fn incomplete(state: &State) -> Vec<IncompleteCount> {
+    [
+        ("process_unknown", state.counters.table.unknown),
+        ("exit_unseen", state.counters.table.lost_exits),
+        ("path_unresolved", state.unresolved_paths),
+    ]
+    .map(|(reason, count)| IncompleteCount { reason, count })
+    .to_vec()
 }
 
 /// What is loaded.
