@@ -217,7 +217,7 @@ fn files_that_cannot_be_trusted_or_read_are_refused() {
     assert_eq!(
         refusals(dir, &file),
         [
-            "DIR/lapwing.toml: refused, its directory DIR may be written by others (mode 0777); chown root DIR && chmod go-w DIR"
+            "DIR/lapwing.toml: refused, the directory DIR may be written by others (mode 0777); chown root DIR && chmod go-w DIR"
         ]
     );
     fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).expect("chmod");

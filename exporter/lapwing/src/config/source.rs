@@ -91,17 +91,14 @@ fn read_one(path: &Path) -> Result<String, Problem> {
     let refuse = |message: String, help: &str| Problem::of_file(path.display().to_string(), message, help);
     let cannot =
         |error: std::io::Error| refuse(format!("cannot be read: {error}"), "check the path and its permissions");
-    // The directory first: who may write it can put another file in place of this one.
     let real = path.canonicalize().map_err(cannot)?;
-    if let Some(parent) = real.parent() {
+    // The directories first: who may write one of them can put another file in place of this one.
+    for parent in real.ancestors().skip(1) {
         let metadata = parent.metadata().map_err(cannot)?;
-        let sticky = metadata.mode() & 0o1000 != 0;
-        if !sticky && let Some(reason) = writable_by_others(&metadata) {
-            let message = format!("refused, its directory {} {reason}", parent.display());
-            return Err(refuse(
-                message,
-                &format!("chown root {0} && chmod go-w {0}", parent.display()),
-            ));
+        if let Some(reason) = writable_by_others(&metadata) {
+            let message = format!("refused, the directory {} {reason}", parent.display());
+            let help = format!("chown root {0} && chmod go-w {0}", parent.display());
+            return Err(refuse(message, &help));
         }
     }
     // Not blocking: opening a pipe would wait for a writer for ever.
@@ -144,7 +141,9 @@ fn writable_by_others(metadata: &std::fs::Metadata) -> Option<String> {
             metadata.uid()
         ));
     }
-    if metadata.mode() & 0o022 != 0 {
+    // In a sticky directory nobody can replace what belongs to another.
+    let sticky = metadata.is_dir() && metadata.mode() & 0o1000 != 0;
+    if metadata.mode() & 0o022 != 0 && !sticky {
         return Some(format!(
             "may be written by others (mode {:04o})",
             metadata.mode() & 0o7777
