@@ -30,12 +30,13 @@ int BPF_PROG(lw_on_commit_creds, struct cred *new)
 
 #define LW_EPERM 1
 
+/* The arguments are read from the task: 5.10 does not know the type of `regs` where it is called that. */
 #define LW_EXEC(symbol, index, argument)                                                          \
 	SEC("fexit/" #symbol)                                                                     \
 	int BPF_PROG(lw_on_##symbol, struct pt_regs *regs, long ret)                              \
 	{                                                                                         \
 		if (ret < 0)                                                                      \
-			lw_exec_refused(&lw_refused_scratch, argument(regs, index), ret, LW_FUNCTION); \
+			lw_exec_refused(&lw_refused_scratch, argument(lw_regs(), index), ret, LW_FUNCTION); \
 		return 0;                                                                         \
 	}
 
@@ -44,9 +45,13 @@ int BPF_PROG(lw_on_commit_creds, struct cred *new)
 	SEC("fexit/" #symbol)                                                                     \
 	int BPF_PROG(lw_on_##symbol, struct pt_regs *regs, long ret)                              \
 	{                                                                                         \
-		if (ret == -LW_EPERM && (!(__u32)argument(regs, 0) || (count > 1 && !(__u32)argument(regs, 1)) || \
-					 (count > 2 && !(__u32)argument(regs, 2))))               \
-			lw_refused_root(LW_EPERM, LW_FUNCTION);                                   \
+		if (ret == -LW_EPERM) {                                                           \
+			struct pt_regs *r = lw_regs();                                            \
+                                                                                                  \
+			if (!(__u32)argument(r, 0) || (count > 1 && !(__u32)argument(r, 1)) ||    \
+			    (count > 2 && !(__u32)argument(r, 2)))                                \
+				lw_refused_root(LW_EPERM, LW_FUNCTION);                           \
+		}                                                                                 \
 		return 0;                                                                         \
 	}
 

@@ -24,7 +24,7 @@ impl Base {
     /// Creates the shared maps.
     pub fn load(options: &Options) -> libbpf_rs::Result<Base> {
         let cpus = u32::try_from(num_possible_cpus()?).unwrap_or(1);
-        let mut open = ObjectBuilder::default().open_memory(SOURCES[0].elf)?;
+        let mut open = ObjectBuilder::default().open_memory(SOURCES[0].elf())?;
         for mut map in open.maps_mut() {
             if map.map_type() == MapType::ArrayOfMaps && map.name().to_string_lossy().starts_with("lw_ring_") {
                 map.set_max_entries(cpus)?;

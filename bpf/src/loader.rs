@@ -81,7 +81,7 @@ pub(crate) fn load(base: &Base, source: &str, programs: &BTreeSet<&'static str>)
 }
 
 fn open(source: &str) -> Result<OpenObject, String> {
-    let elf = SOURCES.iter().find(|s| s.name == source).ok_or_else(|| format!("there is no c/{source}.bpf.c"))?.elf;
+    let elf = SOURCES.iter().find(|s| s.name == source).ok_or_else(|| format!("there is no c/{source}.bpf.c"))?.elf();
     ObjectBuilder::default().open_memory(elf).map_err(|error| format!("opening {source}: {error}"))
 }
 

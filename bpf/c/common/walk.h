@@ -90,8 +90,12 @@ static __always_inline void lw_path_clear(struct lw_path *w)
 	w->text[LW_PATH_END] = 0;
 }
 
-/* bpf_loop came with 5.17. */
+/* bpf_loop came with 5.17; before 5.13 a program may not even mention a callback, so there the objects are built without. */
+#ifdef LW_NO_LOOP
+#define LW_HAS_LOOP 0
+#else
 #define LW_HAS_LOOP bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_loop)
+#endif
 
 static long lw_path_loop(__u32 i, struct lw_path **w)
 {
