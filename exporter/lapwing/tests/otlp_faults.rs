@@ -12,6 +12,7 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     path::Path,
+    process::Command,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -33,17 +34,21 @@ use opentelemetry_proto::tonic::collector::logs::v1::{
     logs_service_server::{LogsService, LogsServiceServer},
 };
 use prost::Message;
-use servers::{free, wait_until};
+use servers::{Server, free, program, wait_for, wait_until};
 use tokio::net::TcpListener;
 use tonic::{Code, Status, codegen::Service};
 
 const ALERTS: u64 = 10;
 
 fn outputs(protocol: OtlpProtocol, address: SocketAddr) -> (Outputs, Arc<OutputCounters>) {
+    outputs_at(protocol, &format!("http://{address}"))
+}
+
+fn outputs_at(protocol: OtlpProtocol, endpoint: &str) -> (Outputs, Arc<OutputCounters>) {
     let mut config = Config::default();
     config.json.enabled = false;
     config.otlp.protocol = protocol;
-    config.otlp.endpoint = Some(format!("http://{address}"));
+    config.otlp.endpoint = Some(endpoint.to_owned());
     config.otlp.headers = [("Authorization".to_owned(), "Bearer feather".to_owned())].into();
     config.otlp.timeout = Duration::from_secs(2);
     let metrics = Metrics::new(10);
@@ -291,4 +296,35 @@ async fn grpc_exhaustion_with_a_time_is_repeated_then() {
     let start = Instant::now();
     assert_eq!(fates(OtlpProtocol::Grpc, address).await, (ALERTS, 0, 0, 1));
     assert!(start.elapsed() >= Duration::from_secs(2), "{:?}", start.elapsed());
+}
+
+/// A collector that nobody vouches for gets nothing but a handshake.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_with_an_unknown_certificate_is_not_trusted() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name).display().to_string();
+    let openssl = program("openssl", "openssl");
+    let made = Command::new(&openssl)
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=DNS:localhost", "-keyout", &file("key"), "-out", &file("certificate")])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    for protocol in [OtlpProtocol::Grpc, OtlpProtocol::HttpProtobuf] {
+        let address = free();
+        let heard = directory.path().join("heard");
+        let mut server = Command::new(&openssl);
+        server.args(["s_server", "-accept", &address.to_string(), "-cert", &file("certificate"), "-key", &file("key")]);
+        let _server = Server::start(server.args(["-alpn", "h2"]), &heard);
+        wait_for(address);
+        let (outputs, counters) = outputs_at(protocol, &format!("https://localhost:{}", address.port()));
+        (0..ALERTS).for_each(|n| outputs.send(alerts::alert(n)));
+        wait_until("two failed attempts", || counters.total_errors() >= 2);
+        assert_eq!((counters.waiting(), counters.total_sent()), (ALERTS, 0));
+        outputs.shutdown(tokio::time::Instant::now() + Duration::from_millis(50)).await;
+        let heard = std::fs::read(&heard).unwrap();
+        let heard = String::from_utf8_lossy(&heard);
+        assert!(heard.contains("alert"), "no TLS alert, so no attempt: {heard}");
+        assert!(!heard.contains("/etc/passwd") && !heard.contains("feather"), "{heard}");
+    }
 }

@@ -26,10 +26,11 @@ impl Drop for Server {
 }
 
 impl Server {
+    /// Its standard input stays open and empty: some end with it.
     pub fn start(command: &mut Command, log: &Path) -> Server {
         let log = File::create(log).unwrap();
         let child = command
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn();
