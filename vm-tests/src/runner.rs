@@ -78,10 +78,13 @@ fn run_scenarios(scenarios: Vec<Scenario>, report: &mut Report) {
     }
     for (group, scenarios) in groups {
         let agent = start(group);
+        if let Err(e) = &agent {
+            println!("no agent for {group:?}: {e}");
+        }
         for scenario in scenarios {
             report.test(scenario.name, || match &agent {
                 Ok(agent) => scenario.run(agent),
-                Err(e) => Err(Error(e.to_string())),
+                Err(_) => Err(Error("no agent".into())),
             });
         }
         if let Ok(agent) = agent {

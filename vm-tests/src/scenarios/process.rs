@@ -49,7 +49,12 @@ pub fn scenarios() -> Vec<Scenario> {
             "exec-from-memory",
             Group::Demo,
             helpers,
-            |place| Act::new(place.plain.join("plain"), &["act", "from-memory", "lapwing-test", "act", "exit", "0"]),
+            |place| {
+                Act::new(
+                    place.plain.join("plain"),
+                    &["act", "from-memory", "lapwing-test", "act", "exit", "0"],
+                )
+            },
             |_| expect(FROM_MEMORY, "process.exec", Path::new("/memfd:lapwing-test"), vec![]),
             |place| Act::new(place.plain.join("plain"), &["act", "exit", "0"]),
         ),
