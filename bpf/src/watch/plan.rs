@@ -151,3 +151,90 @@ fn padded(name: &[u8]) -> [u8; 256] {
     padded[..known].copy_from_slice(&name[..known]);
     padded
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use lapwing_engine::{
+        event::{Access, FileOp},
+        interest::WatchPoint,
+    };
+
+    use super::*;
+
+    fn watch(id: &str, path: &str, recursive: bool) -> WatchPoint {
+        WatchPoint {
+            id: id.into(),
+            path: path.into(),
+            recursive,
+            access: Access::from_iter([FileOp::Write]),
+            success: true,
+            failure: false,
+        }
+    }
+
+    fn key(inode: u64) -> lw_key {
+        lw_key { device: 8, generation: 1, inode, layer: 0 }
+    }
+
+    fn there(inode: u64) -> Found {
+        Found { object: Some(key(inode)), link: Some(key(inode)) }
+    }
+
+    fn plan(watches: &[WatchPoint], found: &[(&str, Found)]) -> Plan {
+        let mut next = 1;
+        let tree = Component::tree(watches, &mut next);
+        let found: HashMap<Vec<u8>, Found> = found.iter().map(|(path, found)| (path.as_bytes().to_vec(), *found)).collect();
+        Plan::new(&tree, &found, &mut next)
+    }
+
+    fn name(padded: &[u8; 256]) -> &[u8] {
+        padded.split(|&b| b == 0).next().unwrap_or_default()
+    }
+
+    #[test]
+    fn what_exists_has_its_own_key_and_a_place_in_its_parent() {
+        let plan = plan(&[watch("etc", "/etc", true)], &[("", there(2)), ("/etc", there(3))]);
+        assert_eq!((plan.rules.ok, plan.rules.failed), (FileOp::Write.bit(), 0));
+        assert_eq!(plan.objects.iter().map(|(key, _)| key.inode).collect::<Vec<_>>(), [3]);
+        let (entry, watch) = &plan.entries[0];
+        assert_eq!((entry.parent.inode, name(&entry.name), watch.known.inode), (2, &b"etc"[..], 3));
+        assert_eq!((watch.deep_ok, watch.flat_ok), (FileOp::Write.bit(), 0));
+        assert_eq!(plan.rules.inodes[inode_slot(3)] & OBJECT, OBJECT);
+        assert_eq!(plan.rules.inodes[inode_slot(2)] & PARENT, PARENT);
+        assert_eq!(plan.rules.names[name_slot(2, b"etc")], 1);
+    }
+
+    #[test]
+    fn what_does_not_exist_hangs_from_what_does() {
+        let plan = plan(&[watch("x", "/a/b/c", false), watch("y", "/a/b/d", false)], &[("", there(2)), ("/a", there(3))]);
+        assert!(plan.objects.is_empty());
+        let entry = |parent: u64| plan.entries.iter().find(|(key, _)| key.parent.inode == parent).unwrap();
+        let (first, leads) = entry(2);
+        assert_eq!((name(&first.name), leads.set, leads.known.inode), (&b"a"[..], 0, 3));
+        let (second, pending) = entry(3);
+        assert_eq!((name(&second.name), pending.known.inode), (&b"b"[..], 0));
+        let mut names = Vec::new();
+        let mut next = pending.next;
+        while next != 0 {
+            let node = &plan.nodes[next as usize - 1];
+            names.push(name(&node.name));
+            assert!(node.watch.set != 0 && node.watch.flat_ok == FileOp::Write.bit());
+            next = node.sibling;
+        }
+        assert_eq!(names, [b"c", b"d"]);
+    }
+
+    #[test]
+    fn an_object_that_two_watches_name_belongs_to_both() {
+        let alias = Found { object: Some(key(5)), link: Some(key(6)) };
+        let watches = [watch("link", "/bin", true), watch("real", "/usr", true)];
+        let plan = plan(&watches, &[("", there(2)), ("/bin", alias), ("/usr", there(5))]);
+        let shared = &plan.shared[0];
+        assert_eq!(shared.names.len(), 2);
+        let sets: HashMap<u64, u32> = plan.objects.iter().map(|(key, watch)| (key.inode, watch.set)).collect();
+        assert_eq!(sets[&5], shared.set);
+        assert_ne!(sets[&6], shared.set, "the link itself is only the link's");
+    }
+}

@@ -16,6 +16,11 @@ use std::{
 use lapwing_engine::event::{Body, Bytes, Event, FileOp, RawPath, Value};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2, readlinkat};
 
+/// Flags of an open, as in a [`FileEvent`](lapwing_engine::event::FileEvent) on every architecture.
+const O_ACCMODE: u32 = 0o3;
+const O_CREAT: u32 = 0o100;
+const O_TRUNC: u32 = 0o1000;
+
 /// Looks up raw paths below the host's root.
 pub struct Resolver {
     /// The host's root directory: `/`, or where it is mounted for an agent in a container.
@@ -49,6 +54,10 @@ impl Resolver {
         // What a call that follows a symbolic link did, it did to the link's end.
         let follow = !matches!(file.op, FileOp::Delete | FileOp::Rename | FileOp::Create);
         file.path = self.look_up(&path, follow);
+        // The kernel refused to open with O_CREAT: whether it was to create a file, or to write to (or read) one, shows now.
+        if file.op == FileOp::Create && file.errno != 0 && file.flags & O_CREAT != 0 && self.exists(&path) {
+            file.op = if file.flags & (O_ACCMODE | O_TRUNC) != 0 { FileOp::Write } else { FileOp::Read };
+        }
         if let Some(target) = target {
             file.target = self.look_up(&target, false);
         }
@@ -64,6 +73,10 @@ impl Resolver {
         }
         self.unresolved.fetch_add(1, Ordering::Relaxed);
         Value::Partial(Bytes::from(normalise(&joined)))
+    }
+
+    fn exists(&self, raw: &RawPath) -> bool {
+        raw.root.is_none() && join(raw).is_some_and(|joined| self.cached(&joined).is_some())
     }
 
     fn by_kernel(&self, path: &[u8], follow: bool) -> Option<Vec<u8>> {
@@ -141,6 +154,8 @@ fn normalise(path: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use lapwing_engine::event::{BootTime, FileEvent, Flavour, Header, ProcessKey};
+
     use super::*;
 
     fn raw(base: &str, given: &str) -> RawPath {
@@ -183,6 +198,52 @@ mod tests {
         std::fs::create_dir(root.join("etc")).unwrap();
         let resolver = Resolver::new(&root).unwrap();
         assert_eq!(text(resolver.look_up(&raw("/", "/etc/shadow"), false)), "/etc/shadow");
+    }
+
+    #[test]
+    fn a_refused_open_is_a_write_when_the_file_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = std::fs::canonicalize(dir.path()).unwrap();
+        std::fs::write(root.join("there"), "x").unwrap();
+        let resolver = Resolver::new(Path::new("/")).unwrap();
+        let base = root.to_str().unwrap();
+        for (name, flags, op) in [
+            ("there", 0o1, FileOp::Write),
+            ("there", 0o1000, FileOp::Write),
+            ("there", 0, FileOp::Read),
+            ("not-there", 0o1, FileOp::Create),
+        ] {
+            let mut event = refused_create(raw(base, name), flags | O_CREAT);
+            resolver.resolve(&mut event);
+            let Body::File(file) = event.body else { panic!("it was a file event") };
+            assert_eq!(file.op, op, "{name} {flags:o}");
+        }
+    }
+
+    fn refused_create(raw: RawPath, flags: u32) -> Event {
+        let header = Header {
+            time: BootTime(1),
+            process: ProcessKey { pid: 1, start: 1 },
+            tid: 1,
+            cpu: 0,
+            seq: 1,
+            syscall: None,
+            generation: 1,
+            flavour: Flavour::Syscall,
+        };
+        let file = FileEvent {
+            op: FileOp::Create,
+            errno: 13,
+            path: Value::Missing,
+            target: Value::Missing,
+            key: None,
+            mode: 0,
+            flags,
+            owner: None,
+            hits: None,
+            raw: Some(Box::new((raw, None))),
+        };
+        Event { header, body: Body::File(Box::new(file)) }
     }
 
     #[test]
