@@ -6,7 +6,7 @@ use lapwing::config::{Input, parse};
 use lapwing_engine::{
     alert::Alert,
     engine::{Engine, Settings},
-    event::{Event, FileOp},
+    event::{Event, FileOp, Value},
     synthetic::Synthetic,
 };
 
@@ -233,6 +233,12 @@ fn programs_in_memory_and_scripts_are_seen() {
             .exec_with(700, "/memfd:x", &["x"], |exec| exec.links = 0);
     };
     expect("memfd", memfd, &["exec-from-memory process.exec high"]);
+    let deep = |events: &mut Synthetic| {
+        events.fork(ROOT_SHELL, 700).exec_with(700, "/d/d/x", &["./x"], |exec| {
+            exec.snapshot.executable = Value::Partial("/d/d/x".into());
+        });
+    };
+    expect("a path too long to be known", deep, &["exec-too-deep process.exec high"]);
     let runc = |events: &mut Synthetic| {
         events
             .fork(ROOT_SHELL, 690)

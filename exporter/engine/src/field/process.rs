@@ -37,6 +37,7 @@ const fn exec(
 pub(super) const FIELDS: &[Field] = &[
     of("proc.name", Type::Text, NAME, "comm: at most 15 bytes, chosen by the process itself"),
     of("proc.exepath", Type::Path, EXEPATH, "the executable as the kernel resolved it"),
+    of("proc.is_exepath_partial", Type::Flag, Get::One(is_exepath_partial), "whether only the end of proc.exepath is known: deeper than the kernel's walk goes, or in no mounted file system (ours)"),
     of("proc.exe", Type::Text, EXE, "argv[0], chosen by the caller"),
     of("proc.args", Type::Text, Get::Compose(args), "the arguments after argv[0], joined by spaces"),
     of("proc.arg", Type::Text, Get::Many(arg), "each argument; [0] is argv[0] (ours)"),
@@ -83,6 +84,11 @@ fn name(proc: Proc<'_>) -> Option<Scalar<'_>> {
 
 fn exepath(proc: Proc<'_>) -> Option<Scalar<'_>> {
     text(proc.snapshot.executable.get())
+}
+
+fn is_exepath_partial(proc: Proc<'_>) -> Option<Scalar<'_>> {
+    proc.snapshot.executable.get()?;
+    Some(proc.snapshot.executable.is_partial().into())
 }
 
 fn exe(proc: Proc<'_>) -> Option<Scalar<'_>> {

@@ -91,6 +91,7 @@ fn a_process_is_read_after_the_event() {
     let expected = [
         ("proc.name", "vim"),
         ("proc.exepath", "/usr/bin/vim"),
+        ("proc.is_exepath_partial", "0"),
         ("proc.exe", "vim"),
         ("proc.args", "-R /etc/passwd"),
         ("proc.arg", "vim|-R|/etc/passwd"),
