@@ -148,6 +148,8 @@ fn the_hash_is_of_the_meaning() {
         hash("[json]\npath = \"-\""),
         "a default that is written out changes nothing"
     );
+    let secret = |value: &str| hash(&format!("otlp.headers = {{ authorization = '{value}' }}"));
+    assert_eq!(secret("a"), secret("b"), "a public hash must not help to guess a credential");
     assert_ne!(hash(""), hash("[[override]]\nid = 'etc'\nseverity = 'low'"));
 }
 

@@ -60,6 +60,11 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// How many problems there are so far.
+    pub fn count(&self) -> usize {
+        self.problems.len()
+    }
+
     /// Something is doubtful.
     pub fn warning(&mut self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
         let problem = self.at(place, None, message.into(), help.into());

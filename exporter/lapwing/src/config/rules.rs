@@ -177,7 +177,9 @@ impl Rules {
             match self.by_id.get(&over.id) {
                 Some(&index) => apply(report, &mut self.entries[index], over),
                 None if complete => {
-                    let help = match nearest(&over.id, self.by_id.keys().map(String::as_str)) {
+                    // Among many rules the search takes long: not for a file that is wrong all over.
+                    let ids = self.by_id.keys().map(String::as_str).filter(|_| report.count() < 100);
+                    let help = match nearest(&over.id, ids) {
                         Some(near) => format!("did you mean {near:?}?"),
                         None => "`lapwing rules list` shows the ids".into(),
                     };
