@@ -25,11 +25,22 @@ fn main() -> Result<(), Failure> {
         let [new, old] = [out.join(format!("{name}.o")), out.join(format!("{name}.old.o"))];
         let mut builder = compile(&source, &name, &new, &clang, &[])?;
         if name == "base" {
-            builder.generate(out.join("base.skel.rs")).map_err(|error| format!("{error:#}"))?;
+            builder
+                .generate(out.join("base.skel.rs"))
+                .map_err(|error| format!("{error:#}"))?;
         }
         // Kernels before 5.17, see c/common/walk.h. They also refuse a loop whose head is reached by falling through, as block placement makes.
-        compile(&source, &name, &old, &clang, &["-DLW_NO_LOOP", "-mllvm", "-disable-block-placement"])?;
-        writeln!(list, "    Source {{ name: {name:?}, elf: aligned!({new:?}), old: aligned!({old:?}) }},")?;
+        compile(
+            &source,
+            &name,
+            &old,
+            &clang,
+            &["-DLW_NO_LOOP", "-mllvm", "-disable-block-placement"],
+        )?;
+        writeln!(
+            list,
+            "    Source {{ name: {name:?}, elf: aligned!({new:?}), old: aligned!({old:?}) }},"
+        )?;
     }
     list.push_str("]\n");
     fs::write(out.join("objects.rs"), list)?;
@@ -62,7 +73,15 @@ fn programs(source: &Path) -> Result<Vec<String>, Failure> {
 fn arguments(source: &Path) -> Vec<OsString> {
     let mut include = OsString::from("-I");
     include.push(source);
-    vec![include, "-mcpu=v3".into(), "-Wall".into(), "-Wextra".into(), "-Werror".into(), "-Wno-unused-parameter".into(), "-Wno-unused-function".into()]
+    vec![
+        include,
+        "-mcpu=v3".into(),
+        "-Wall".into(),
+        "-Wextra".into(),
+        "-Werror".into(),
+        "-Wno-unused-parameter".into(),
+        "-Wno-unused-function".into(),
+    ]
 }
 
 /// Debian names the compiler by its version; `CLANG` overrides.
@@ -72,7 +91,12 @@ fn clang() -> Result<PathBuf, Failure> {
     }
     ["clang-19", "clang"]
         .into_iter()
-        .find(|name| Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success()))
+        .find(|name| {
+            Command::new(name)
+                .arg("--version")
+                .output()
+                .is_ok_and(|o| o.status.success())
+        })
         .map(PathBuf::from)
         .ok_or_else(|| "no clang: install clang-19 (apt-get install clang-19) or set CLANG".into())
 }

@@ -4,7 +4,8 @@ use std::os::fd::AsFd;
 
 use lapwing_engine::event::Sensor;
 use libbpf_rs::{
-    Map, MapCore, MapFlags, MapHandle, MapType, Object, ObjectBuilder, OpenObject, libbpf_sys::bpf_map_create_opts, num_possible_cpus,
+    Map, MapCore, MapFlags, MapHandle, MapType, Object, ObjectBuilder, OpenObject, libbpf_sys::bpf_map_create_opts,
+    num_possible_cpus,
 };
 
 use crate::{
@@ -32,9 +33,10 @@ impl Base {
         }
         let object = open.load()?;
         let mut rings = Vec::new();
-        for (sensor, name, size) in
-            [(Sensor::Process, "lw_ring_process", options.lifecycle_ring), (Sensor::File, "lw_ring_file", options.file_ring)]
-        {
+        for (sensor, name, size) in [
+            (Sensor::Process, "lw_ring_process", options.lifecycle_ring),
+            (Sensor::File, "lw_ring_file", options.file_ring),
+        ] {
             let ring = create_ring(name, size)?;
             if let Some(outer) = map(&object, name) {
                 for cpu in 0..cpus {
@@ -75,8 +77,14 @@ impl Base {
     /// A counter, summed over the CPUs.
     pub fn count(&self, sensor: lw_sensor, stage: lw_stage) -> u64 {
         let slot = (sensor.0 * lw_stage::LW_STAGES.0 + stage.0).to_ne_bytes();
-        let per_cpu = self.map("lw_counts").and_then(|counts| counts.lookup_percpu(&slot, MapFlags::ANY).ok().flatten());
-        per_cpu.unwrap_or_default().iter().filter_map(|v| Some(u64::from_ne_bytes(v.get(..8)?.try_into().ok()?))).sum()
+        let per_cpu = self
+            .map("lw_counts")
+            .and_then(|counts| counts.lookup_percpu(&slot, MapFlags::ANY).ok().flatten());
+        per_cpu
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|v| Some(u64::from_ne_bytes(v.get(..8)?.try_into().ok()?)))
+            .sum()
     }
 
     /// All shared maps.
@@ -90,7 +98,10 @@ fn map<'a>(object: &'a Object, name: &str) -> Option<Map<'a>> {
 }
 
 fn create_ring(name: &str, size: u32) -> libbpf_rs::Result<MapHandle> {
-    let options = bpf_map_create_opts { sz: size_of::<bpf_map_create_opts>() as u64, ..Default::default() };
+    let options = bpf_map_create_opts {
+        sz: size_of::<bpf_map_create_opts>() as u64,
+        ..Default::default()
+    };
     MapHandle::create(MapType::RingBuf, Some(name), 0, 0, size, &options)
 }
 

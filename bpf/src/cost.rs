@@ -31,7 +31,8 @@ impl Stats {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: the kernel just gave it, so nobody else owns it.
-        Ok(Stats { _fd: unsafe { OwnedFd::from_raw_fd(fd) } })
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Stats { _fd: fd })
     }
 }
 
@@ -72,7 +73,10 @@ impl Sensors {
     pub fn losses(&self) -> Vec<Loss> {
         let mut losses = Vec::new();
         let recursion = self.recursion();
-        for (sensor, number) in [(Sensor::Process, lw_sensor::LW_PROCESS), (Sensor::File, lw_sensor::LW_FILES)] {
+        for (sensor, number) in [
+            (Sensor::Process, lw_sensor::LW_PROCESS),
+            (Sensor::File, lw_sensor::LW_FILES),
+        ] {
             let mut add = |stage, count| losses.push(Loss { sensor, stage, count });
             for (stage, name) in STAGES {
                 add(name, self.base.count(number, *stage));
@@ -116,14 +120,21 @@ impl Sensors {
         };
         self.base.maps().for_each(|map| add(map.as_fd()));
         self.base.rings.iter().for_each(|(_, ring)| add(ring.as_fd()));
-        self.loaded.iter().flat_map(|l| l.object.maps()).for_each(|map| add(map.as_fd()));
+        self.loaded
+            .iter()
+            .flat_map(|l| l.object.maps())
+            .for_each(|map| add(map.as_fd()));
         maps.values().sum()
     }
 
     fn recursion(&self) -> BTreeMap<Sensor, u64> {
         let mut misses = BTreeMap::new();
         for loaded in &self.loaded {
-            let sensor = if loaded.source.starts_with("file") { Sensor::File } else { Sensor::Process };
+            let sensor = if loaded.source.starts_with("file") {
+                Sensor::File
+            } else {
+                Sensor::Process
+            };
             *misses.entry(sensor).or_default() += loaded.programs().map(|(_, info)| info.recursion_misses).sum::<u64>();
         }
         misses

@@ -44,5 +44,9 @@ pub(crate) fn of_trampolines() -> Option<&'static str> {
     if lines == 0 {
         return None;
     }
-    FAULTS.iter().zip(seen).find(|(fault, seen)| fault.present == *seen).map(|(fault, _)| fault.what)
+    FAULTS
+        .iter()
+        .zip(seen)
+        .find(|(fault, seen)| fault.present == *seen)
+        .map(|(fault, _)| fault.what)
 }

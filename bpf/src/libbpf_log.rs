@@ -28,8 +28,14 @@ pub(crate) fn clear() {
 /// The error with the verifier's last words, where there are any.
 pub(crate) fn explain(error: &libbpf_rs::Error) -> String {
     let lines = LINES.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let end = lines.iter().rposition(|line| line.starts_with("processed ") || line.contains("END PROG LOAD LOG"));
-    let reason = end.and_then(|end| lines[..end].iter().rfind(|line| !line.starts_with("processed ") && !line.starts_with("--")));
+    let end = lines
+        .iter()
+        .rposition(|line| line.starts_with("processed ") || line.contains("END PROG LOAD LOG"));
+    let reason = end.and_then(|end| {
+        lines[..end]
+            .iter()
+            .rfind(|line| !line.starts_with("processed ") && !line.starts_with("--"))
+    });
     match reason {
         Some(reason) if !reason.starts_with("libbpf: prog") => format!("{error}: {reason}"),
         _ => error.to_string(),

@@ -18,7 +18,11 @@ pub(crate) struct Loaded {
 pub(crate) type Refusals = BTreeMap<&'static str, String>;
 
 /// Loads and attaches `programs` of `source`. What the kernel lacks or refuses is in the refusals.
-pub(crate) fn attach(base: &Base, source: &'static str, programs: &BTreeSet<&'static str>) -> (Option<Loaded>, Refusals) {
+pub(crate) fn attach(
+    base: &Base,
+    source: &'static str,
+    programs: &BTreeSet<&'static str>,
+) -> (Option<Loaded>, Refusals) {
     let mut refusals = Refusals::new();
     let mut wanted = programs.clone();
     match missing(source, programs) {
@@ -54,7 +58,11 @@ pub(crate) fn attach(base: &Base, source: &'static str, programs: &BTreeSet<&'st
             }
         }
     };
-    let mut loaded = Loaded { source, object, links: BTreeMap::new() };
+    let mut loaded = Loaded {
+        source,
+        object,
+        links: BTreeMap::new(),
+    };
     for program in wanted {
         match link(&loaded.object, program) {
             Ok(link) => {
@@ -75,14 +83,21 @@ pub(crate) fn load(base: &Base, source: &str, programs: &BTreeSet<&'static str>)
         let wanted = programs.iter().any(|name| program.name() == *name);
         program.set_autoload(wanted);
     }
-    base.share(&mut open).map_err(|error| format!("sharing maps with {source}: {error}"))?;
+    base.share(&mut open)
+        .map_err(|error| format!("sharing maps with {source}: {error}"))?;
     libbpf_log::clear();
     open.load().map_err(|error| libbpf_log::explain(&error))
 }
 
 fn open(source: &str) -> Result<OpenObject, String> {
-    let elf = SOURCES.iter().find(|s| s.name == source).ok_or_else(|| format!("there is no c/{source}.bpf.c"))?.elf();
-    ObjectBuilder::default().open_memory(elf).map_err(|error| format!("opening {source}: {error}"))
+    let elf = SOURCES
+        .iter()
+        .find(|s| s.name == source)
+        .ok_or_else(|| format!("there is no c/{source}.bpf.c"))?
+        .elf();
+    ObjectBuilder::default()
+        .open_memory(elf)
+        .map_err(|error| format!("opening {source}: {error}"))
 }
 
 /// Those of `programs` that hook a function which the kernel does not have, with its name.
@@ -90,13 +105,17 @@ fn missing(source: &str, programs: &BTreeSet<&'static str>) -> Result<Vec<(&'sta
     let open = open(source)?;
     let mut hooked = Vec::new();
     for program in programs {
-        let section = open.progs().find(|p| p.name() == *program).map(|p| p.section().to_string_lossy().into_owned());
+        let section = open
+            .progs()
+            .find(|p| p.name() == *program)
+            .map(|p| p.section().to_string_lossy().into_owned());
         match section {
             None => hooked.push((*program, None)),
-            Some(section) => match section.split_once('/') {
-                Some(("fentry" | "fexit", function)) => hooked.push((*program, Some(function.to_owned()))),
-                _ => {}
-            },
+            Some(section) => {
+                if let Some(("fentry" | "fexit", function)) = section.split_once('/') {
+                    hooked.push((*program, Some(function.to_owned())));
+                }
+            }
         }
     }
     if hooked.is_empty() {
@@ -107,7 +126,10 @@ fn missing(source: &str, programs: &BTreeSet<&'static str>) -> Result<Vec<(&'sta
         .into_iter()
         .filter_map(|(program, function)| match function {
             None => Some((program, format!("for {program} on this architecture"))),
-            Some(function) => btf.type_by_name::<Func<'_>>(&function).is_none().then_some((program, function)),
+            Some(function) => btf
+                .type_by_name::<Func<'_>>(&function)
+                .is_none()
+                .then_some((program, function)),
         })
         .collect())
 }
@@ -115,7 +137,10 @@ fn missing(source: &str, programs: &BTreeSet<&'static str>) -> Result<Vec<(&'sta
 fn link(object: &Object, program: &str) -> Result<Link, String> {
     let found = object.progs_mut().find(|p| p.name() == program);
     libbpf_log::clear();
-    found.ok_or_else(|| format!("no program {program}"))?.attach().map_err(|error| libbpf_log::explain(&error))
+    found
+        .ok_or_else(|| format!("no program {program}"))?
+        .attach()
+        .map_err(|error| libbpf_log::explain(&error))
 }
 
 fn all(programs: &BTreeSet<&'static str>, why: &str) -> Refusals {

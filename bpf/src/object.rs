@@ -18,14 +18,20 @@ impl Source {
     /// The ELF object for this kernel.
     pub fn elf(&self) -> &'static [u8] {
         static LOOPS: OnceLock<bool> = OnceLock::new();
-        if *LOOPS.get_or_init(has_loop) { self.elf } else { self.old }
+        if *LOOPS.get_or_init(has_loop) {
+            self.elf
+        } else {
+            self.old
+        }
     }
 }
 
 /// Whether the kernel has bpf_loop (5.17).
 fn has_loop() -> bool {
-    libbpf_rs::Btf::from_vmlinux()
-        .is_ok_and(|btf| btf.type_by_name::<Enum<'_>>("bpf_func_id").is_some_and(|ids| ids.iter().any(|id| id.name == Some("BPF_FUNC_loop".as_ref()))))
+    libbpf_rs::Btf::from_vmlinux().is_ok_and(|btf| {
+        btf.type_by_name::<Enum<'_>>("bpf_func_id")
+            .is_some_and(|ids| ids.iter().any(|id| id.name == Some("BPF_FUNC_loop".as_ref())))
+    })
 }
 
 /// libbpf reads the ELF headers in place.

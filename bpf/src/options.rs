@@ -18,6 +18,11 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         // 16 MiB ride out scheduling gaps that make 1 MiB drop (facts.md); processes are rarer than files.
-        Options { flavour: None, stats: false, lifecycle_ring: 8 << 20, file_ring: 16 << 20 }
+        Options {
+            flavour: None,
+            stats: false,
+            lifecycle_ring: 8 << 20,
+            file_ring: 16 << 20,
+        }
     }
 }

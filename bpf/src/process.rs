@@ -7,14 +7,22 @@ use crate::hooks::{Hook, Variant};
 /// The program on a system call's function, whose name depends on the architecture.
 macro_rules! function {
     ($call:literal) => {
-        if cfg!(target_arch = "x86_64") { concat!("lw_on___x64_sys_", $call) } else { concat!("lw_on___arm64_sys_", $call) }
+        if cfg!(target_arch = "x86_64") {
+            concat!("lw_on___x64_sys_", $call)
+        } else {
+            concat!("lw_on___arm64_sys_", $call)
+        }
     };
 }
 
 /// The same for the call of 32-bit programs.
 macro_rules! function_compat {
     ($call:literal) => {
-        if cfg!(target_arch = "x86_64") { concat!("lw_on___ia32_compat_sys_", $call) } else { concat!("lw_on___arm64_compat_sys_", $call) }
+        if cfg!(target_arch = "x86_64") {
+            concat!("lw_on___ia32_compat_sys_", $call)
+        } else {
+            concat!("lw_on___arm64_compat_sys_", $call)
+        }
     };
 }
 
@@ -42,7 +50,11 @@ pub(crate) const HOOKS: &[Hook] = &[
                 flavour: Flavour::Function,
                 object: "process_function",
                 programs: &[function!("execve")],
-                optional: &[function!("execveat"), function_compat!("execve"), function_compat!("execveat")],
+                optional: &[
+                    function!("execveat"),
+                    function_compat!("execve"),
+                    function_compat!("execveat"),
+                ],
                 unseen: "",
             },
             Variant {

@@ -34,7 +34,11 @@ pub struct Reader {
 
 impl Reader {
     pub(crate) fn new(rings: Vec<(Sensor, Ring)>, common: Arc<Common>) -> Reader {
-        Reader { rings, common, early: VecDeque::new() }
+        Reader {
+            rings,
+            common,
+            early: VecDeque::new(),
+        }
     }
 
     /// Gives at most `budget` events to `sink` and returns how many. Fewer than `budget` means that the rings are empty.

@@ -37,8 +37,19 @@ unsafe impl Send for Mapping {}
 impl Mapping {
     fn new(fd: impl AsFd, offset: usize, len: usize, protection: ProtFlags) -> io::Result<Mapping> {
         // SAFETY: a new mapping at an address that the kernel chooses touches no other memory.
-        let at = unsafe { mmap(std::ptr::null_mut(), len, protection, MapFlags::SHARED, fd, offset as u64)? };
-        NonNull::new(at.cast()).map(|at| Mapping { at, len }).ok_or_else(|| io::Error::other("mmap gave a null pointer"))
+        let at = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                len,
+                protection,
+                MapFlags::SHARED,
+                fd,
+                offset as u64,
+            )?
+        };
+        NonNull::new(at.cast())
+            .map(|at| Mapping { at, len })
+            .ok_or_else(|| io::Error::other("mmap gave a null pointer"))
     }
 }
 
@@ -55,7 +66,13 @@ impl Ring {
         let (size, page) = (size as usize, rustix::param::page_size());
         let consumer = Mapping::new(&fd, 0, page, ProtFlags::READ | ProtFlags::WRITE)?;
         let producer = Mapping::new(&fd, page, page + size, ProtFlags::READ)?;
-        Ok(Ring { consumer, producer, size, page, whole: Vec::new() })
+        Ok(Ring {
+            consumer,
+            producer,
+            size,
+            page,
+            whole: Vec::new(),
+        })
     }
 
     /// Hands at most `budget` records to `sink`, oldest first; returns how many.

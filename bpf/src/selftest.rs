@@ -19,7 +19,12 @@ use crate::{
 /// A path that nobody has: running it must fail.
 const NOWHERE: &str = "/proc/self/lapwing-self-test";
 /// Programs that do nothing; the first that exists is run.
-const IDLERS: &[&[&str]] = &[&["/bin/true"], &["/usr/bin/true"], &["/bin/busybox", "true"], &["/bin/sh", "-c", ":"]];
+const IDLERS: &[&[&str]] = &[
+    &["/bin/true"],
+    &["/usr/bin/true"],
+    &["/bin/busybox", "true"],
+    &["/bin/sh", "-c", ":"],
+];
 
 /// Those of the attached `programs` that did not notice the act. The records of the act are taken out of `reader`.
 pub(crate) fn run(loaded: &[Loaded], programs: &[&'static str], reader: &mut Reader) -> Refusals {
@@ -34,7 +39,10 @@ pub(crate) fn run(loaded: &[Loaded], programs: &[&'static str], reader: &mut Rea
 
     let mut refused = Refusals::new();
     for program in programs {
-        let idle = before.get(program).zip(after.get(program)).is_none_or(|(before, after)| before == after);
+        let idle = before
+            .get(program)
+            .zip(after.get(program))
+            .is_none_or(|(before, after)| before == after);
         // Without the statistics (they need CAP_SYS_ADMIN) only the records can tell.
         if idle && stats.is_ok() && (ran || *program != "lw_on_exec") {
             refused.insert(program, "attached, but it did not run in the self-test".to_owned());
@@ -47,21 +55,31 @@ pub(crate) fn run(loaded: &[Loaded], programs: &[&'static str], reader: &mut Rea
         ("lw_on_exit", came(|body| matches!(body, Body::Exit(_)))),
     ] {
         if programs.contains(&program) && !delivered {
-            refused.entry(program).or_insert_with(|| "it ran in the self-test, but no record came".to_owned());
+            refused
+                .entry(program)
+                .or_insert_with(|| "it ran in the self-test, but no record came".to_owned());
         }
     }
     refused
 }
 
 fn runs(loaded: &[Loaded]) -> BTreeMap<&'static str, u64> {
-    loaded.iter().flat_map(Loaded::programs).map(|(name, info)| (name, info.run_cnt)).collect()
+    loaded
+        .iter()
+        .flat_map(Loaded::programs)
+        .map(|(name, info)| (name, info.run_cnt))
+        .collect()
 }
 
 /// Everything that the hooks watch, to no effect. Whether a program could be run.
 fn act() -> bool {
     let quiet = |words: &[&str]| {
         let mut command = Command::new(words[0]);
-        command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .args(&words[1..])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         command.status()
     };
     let _ = quiet(&[NOWHERE]);

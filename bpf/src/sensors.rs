@@ -48,10 +48,17 @@ impl Sensors {
         let common = Arc::new(Common::default());
         let mut rings = Vec::new();
         for (sensor, ring) in &base.rings {
-            rings.push((*sensor, Ring::map(ring, ring.max_entries()).map_err(|error| Unavailable::maps(error.into()))?));
+            rings.push((
+                *sensor,
+                Ring::map(ring, ring.max_entries()).map_err(|error| Unavailable::maps(error.into()))?,
+            ));
         }
         let mut reader = Reader::new(rings, Arc::clone(&common));
-        let stats = if options.stats { cost::Stats::enable().ok() } else { None };
+        let stats = if options.stats {
+            cost::Stats::enable().ok()
+        } else {
+            None
+        };
         let mut sensors = Sensors {
             base,
             loaded: Vec::new(),
@@ -59,11 +66,18 @@ impl Sensors {
             watches: None,
             options: options.clone(),
             states: Vec::new(),
-            config: lw_config { generation: 0, self_pid: 0, flags: 0, file_calls: 0 },
+            config: lw_config {
+                generation: 0,
+                self_pid: 0,
+                flags: 0,
+                file_calls: 0,
+            },
             _stats: stats,
         };
         sensors.configure(interest).map_err(Unavailable::maps)?;
-        sensors.install(interest).map_err(|error| Unavailable::Maps { why: error.to_string() })?;
+        sensors
+            .install(interest)
+            .map_err(|error| Unavailable::Maps { why: error.to_string() })?;
         sensors.choose(interest, Some(&mut reader));
         if let Some(why) = sensors.lifecycle_refused() {
             return Err(Unavailable::NoLifecycle { why });
@@ -75,7 +89,8 @@ impl Sensors {
     /// Makes the kernel judge by `interest` from now on: attaches what is newly needed, detaches what is not.
     pub fn apply(&mut self, interest: &Interest) -> Result<(), ApplyError> {
         self.install(interest).map_err(|error| ApplyError(error.to_string()))?;
-        self.configure(interest).map_err(|error| ApplyError(error.to_string()))?;
+        self.configure(interest)
+            .map_err(|error| ApplyError(error.to_string()))?;
         self.choose(interest, None);
         Ok(())
     }
@@ -96,7 +111,9 @@ impl Sensors {
             }
             self.watches = Some(Watches::new(&self.base, Arc::clone(&self.common.watches))?);
         }
-        self.watches.as_mut().map_or(Ok(()), |watches| watches.install(interest))
+        self.watches
+            .as_mut()
+            .map_or(Ok(()), |watches| watches.install(interest))
     }
 
     /// What became of every variant of every hook.
@@ -114,7 +131,11 @@ impl Sensors {
 
     fn configure(&mut self, interest: &Interest) -> libbpf_rs::Result<()> {
         self.config.generation = interest.generation;
-        self.config.flags = if interest.process && interest.credentials { lw_want::LW_WANT_CREDENTIALS.0 } else { 0 };
+        self.config.flags = if interest.process && interest.credentials {
+            lw_want::LW_WANT_CREDENTIALS.0
+        } else {
+            0
+        };
         self.base.configure(&self.config)
     }
 
@@ -122,7 +143,9 @@ impl Sensors {
     fn choose(&mut self, interest: &Interest, mut reader: Option<&mut Reader>) {
         let before = std::mem::take(&mut self.states);
         let attached = |hook: &Hook, variant: &Variant| {
-            before.iter().any(|s| s.hook == hook.name && s.flavour == variant.flavour && s.state == State::Attached)
+            before
+                .iter()
+                .any(|s| s.hook == hook.name && s.flavour == variant.flavour && s.state == State::Attached)
         };
         let mut states: BTreeMap<(&str, Flavour), State> = BTreeMap::new();
         for hook in catalogue() {
@@ -140,7 +163,12 @@ impl Sensors {
         self.detach_all_but(&attached_programs(&states));
         for flavour in [Flavour::Function, Flavour::Syscall] {
             let open: Vec<_> = catalogue()
-                .filter(|hook| !hook.variants.iter().any(|v| states.get(&(hook.name, v.flavour)) == Some(&State::Attached)))
+                .filter(|hook| {
+                    !hook
+                        .variants
+                        .iter()
+                        .any(|v| states.get(&(hook.name, v.flavour)) == Some(&State::Attached))
+                })
                 .filter(|hook| (hook.needed)(interest))
                 .filter_map(|hook| Some((hook, hook.variants.iter().find(|v| v.flavour == flavour)?)))
                 .collect();
@@ -160,7 +188,11 @@ impl Sensors {
     }
 
     /// Tries variants of one flavour; says what became of each.
-    fn attempt(&mut self, open: &[(&'static Hook, &'static Variant)], reader: Option<&mut Reader>) -> Vec<(&'static str, State)> {
+    fn attempt(
+        &mut self,
+        open: &[(&'static Hook, &'static Variant)],
+        reader: Option<&mut Reader>,
+    ) -> Vec<(&'static str, State)> {
         let mut refused = Refusals::new();
         let mut objects: BTreeMap<&'static str, BTreeSet<&'static str>> = BTreeMap::new();
         let fault = faults::of_trampolines();
@@ -169,7 +201,11 @@ impl Sensors {
                 refused.extend(variant.programs.iter().map(|program| (*program, why.clone())));
                 continue;
             }
-            let programs = variant.programs.iter().chain(variant.optional).filter(|program| !self.is_attached(program));
+            let programs = variant
+                .programs
+                .iter()
+                .chain(variant.optional)
+                .filter(|program| !self.is_attached(program));
             objects.entry(variant.object).or_default().extend(programs);
         }
         for (object, programs) in objects.into_iter().filter(|(_, programs)| !programs.is_empty()) {
@@ -178,12 +214,21 @@ impl Sensors {
             refused.extend(refusals);
         }
         if let Some(reader) = reader {
-            let tested: Vec<_> = open.iter().flat_map(|(_, v)| v.programs).filter(|p| !refused.contains_key(*p)).copied().collect();
+            let tested: Vec<_> = open
+                .iter()
+                .flat_map(|(_, v)| v.programs)
+                .filter(|p| !refused.contains_key(*p))
+                .copied()
+                .collect();
             refused.extend(selftest::run(&self.loaded, &tested, reader));
         }
         open.iter()
             .map(|(hook, variant)| {
-                let why: BTreeSet<&String> = variant.programs.iter().filter_map(|program| refused.get(program)).collect();
+                let why: BTreeSet<&String> = variant
+                    .programs
+                    .iter()
+                    .filter_map(|program| refused.get(program))
+                    .collect();
                 if why.is_empty() {
                     return (hook.name, State::Attached);
                 }
@@ -219,10 +264,13 @@ impl Sensors {
     }
 
     fn lifecycle_refused(&self) -> Option<String> {
-        self.states.iter().find(|s| s.hook == "process-lifecycle").and_then(|s| match &s.state {
-            State::Refused { why } => Some(why.clone()),
-            _ => None,
-        })
+        self.states
+            .iter()
+            .find(|s| s.hook == "process-lifecycle")
+            .and_then(|s| match &s.state {
+                State::Refused { why } => Some(why.clone()),
+                _ => None,
+            })
     }
 
     /// Records that could not be decoded, of one sensor.
@@ -243,17 +291,29 @@ fn attached_programs(states: &BTreeMap<(&str, Flavour), State>) -> BTreeSet<&'st
 
 /// The rows of a hook, with what is not seen: with the attached variant, or with none.
 fn rows(hook: &'static Hook, states: &BTreeMap<(&str, Flavour), State>) -> Vec<HookState> {
-    let any = hook.variants.iter().any(|v| states.get(&(hook.name, v.flavour)) == Some(&State::Attached));
+    let any = hook
+        .variants
+        .iter()
+        .any(|v| states.get(&(hook.name, v.flavour)) == Some(&State::Attached));
     hook.variants
         .iter()
         .map(|variant| {
-            let state = states.get(&(hook.name, variant.flavour)).cloned().unwrap_or(State::NotChosen);
+            let state = states
+                .get(&(hook.name, variant.flavour))
+                .cloned()
+                .unwrap_or(State::NotChosen);
             let unseen = match (&state, any) {
                 (State::Attached, _) => variant.unseen,
                 (State::Refused { .. }, false) => hook.unseen,
                 _ => "",
             };
-            HookState { sensor: hook.sensor, hook: hook.name, flavour: variant.flavour, state, unseen }
+            HookState {
+                sensor: hook.sensor,
+                hook: hook.name,
+                flavour: variant.flavour,
+                state,
+                unseen,
+            }
         })
         .collect()
 }

@@ -21,12 +21,24 @@ fn memory(id: u32) -> Vec<u8> {
 /// could never become root by a call; that it is root then has the same look.
 #[test]
 fn root_without_a_call_is_an_exploits_mark() {
-    let interest = Interest { generation: 1, process: true, exec_failures: false, credentials: true, watches: Vec::new() };
+    let interest = Interest {
+        generation: 1,
+        process: true,
+        exec_failures: false,
+        credentials: true,
+        watches: Vec::new(),
+    };
     let (sensors, mut reader) = Sensors::open(&Options::default(), &interest).unwrap();
-    let mut shell = Command::new("/bin/sh").args(["-c", "read x; /bin/true; exit 0"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut shell = Command::new("/bin/sh")
+        .args(["-c", "read x; /bin/true; exit 0"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
     // It has its own memory once it has run exec, which spawn waits for.
     let remembered = sensors.base.map("lw_remembered").unwrap();
-    remembered.update(&shell.id().to_ne_bytes(), &memory(1000), MapFlags::EXIST).unwrap();
+    remembered
+        .update(&shell.id().to_ne_bytes(), &memory(1000), MapFlags::EXIST)
+        .unwrap();
     shell.stdin.take().unwrap().write_all(b"go\n").unwrap();
     shell.wait().unwrap();
 
@@ -39,5 +51,9 @@ fn root_without_a_call_is_an_exploits_mark() {
         }
     }) > 0
     {}
-    assert_eq!(changes, [(1000, 0, false)], "told once, at the next fork, and not again at the exit");
+    assert_eq!(
+        changes,
+        [(1000, 0, false)],
+        "told once, at the next fork, and not again at the exit"
+    );
 }

@@ -34,7 +34,9 @@ pub enum Unavailable {
     )]
     NotHostPidNamespace,
     /// Maps could not be made.
-    #[error("the kernel refuses the shared BPF maps ({why}): nothing can be seen; look at the locked-memory limit and at available memory")]
+    #[error(
+        "the kernel refuses the shared BPF maps ({why}): nothing can be seen; look at the locked-memory limit and at available memory"
+    )]
     Maps {
         /// The kernel's answer.
         why: String,

@@ -1,6 +1,15 @@
 //! The types of `c/lw.h`, as the skeleton of `base.bpf.c` has them, and the one place where bytes become them.
 
-#[allow(missing_docs, dead_code, non_camel_case_types, non_snake_case, clippy::all, unused)]
+#[allow(
+    missing_docs,
+    unused,
+    non_camel_case_types,
+    non_snake_case,
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
+    clippy::expect_used,
+    clippy::unwrap_used
+)]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/base.skel.rs"));
 }

@@ -1,4 +1,5 @@
 //! Nothing is lost in silence: seen + counted as lost = happened.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 
 mod common;
 
@@ -13,12 +14,19 @@ const PROCESSES: usize = 5_000;
 /// Runs a program `PROCESSES` times from one shell.
 fn flood() -> Child {
     let script = format!("i=0; while [ $i -lt {PROCESSES} ]; do /bin/true; i=$((i+1)); done");
-    Command::new("/bin/sh").args(["-c", &script]).stdin(Stdio::null()).spawn().unwrap()
+    Command::new("/bin/sh")
+        .args(["-c", &script])
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 /// Execs of children of `shell`.
 fn execs(events: &[Event], shell: u32) -> usize {
-    events.iter().filter(|event| matches!(&event.body, Body::Exec(exec) if exec.snapshot.parent.pid == shell)).count()
+    events
+        .iter()
+        .filter(|event| matches!(&event.body, Body::Exec(exec) if exec.snapshot.parent.pid == shell))
+        .count()
 }
 
 #[test]
@@ -32,15 +40,27 @@ fn five_thousand_short_processes_are_seen_or_counted() {
     rig.until_exit(shell.id());
     let (seen, lost) = (execs(&rig.events, shell.id()), rig.lost());
     println!("seen {seen}, lost {lost}");
-    assert_eq!(lost, 0, "a reader that keeps up loses nothing: {:?}", rig.sensors.losses());
+    assert_eq!(
+        lost,
+        0,
+        "a reader that keeps up loses nothing: {:?}",
+        rig.sensors.losses()
+    );
     assert_eq!(seen, PROCESSES);
-    let forks = rig.of(shell.id()).iter().filter(|event| matches!(event.body, Body::Fork(_))).count();
+    let forks = rig
+        .of(shell.id())
+        .iter()
+        .filter(|event| matches!(event.body, Body::Fork(_)))
+        .count();
     assert_eq!(forks, PROCESSES);
 }
 
 #[test]
 fn what_a_full_ring_refuses_is_counted() {
-    let options = Options { lifecycle_ring: 65536, ..Options::default() };
+    let options = Options {
+        lifecycle_ring: 65536,
+        ..Options::default()
+    };
     let mut rig = Rig::open(&options, &everything());
     rig.drain();
     let (before, lost_before) = (rig.sensors.tried(Sensor::Process), rig.lost());

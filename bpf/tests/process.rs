@@ -1,4 +1,5 @@
 //! The process sensor on the real kernel: a real program does the thing, the event must tell it.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 
 mod common;
 
@@ -20,7 +21,12 @@ fn rig() -> Rig {
 }
 
 fn run(rig: &mut Rig, command: &mut Command) -> u32 {
-    let mut child: Child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child: Child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let pid = child.id();
     child.wait().unwrap();
     rig.until_exit(pid);
@@ -32,7 +38,9 @@ fn exec_of(rig: &Rig, pid: u32) -> &Exec {
         Body::Exec(exec) => Some(&**exec),
         _ => None,
     });
-    let exec = execs.next().unwrap_or_else(|| panic!("no exec of {pid}: {:#?}", rig.of(pid)));
+    let exec = execs
+        .next()
+        .unwrap_or_else(|| panic!("no exec of {pid}: {:#?}", rig.of(pid)));
     assert!(execs.next().is_none(), "{pid} ran one program");
     exec
 }
@@ -63,7 +71,11 @@ fn each_hook_is_attached_in_one_flavour() {
     let rig = rig();
     let hooks = rig.sensors.hooks();
     for name in ["process-lifecycle", "exec-failure", "credentials"] {
-        let attached: Vec<_> = hooks.iter().filter(|h| h.hook == name && h.state == State::Attached).map(|h| h.flavour).collect();
+        let attached: Vec<_> = hooks
+            .iter()
+            .filter(|h| h.hook == name && h.state == State::Attached)
+            .map(|h| h.flavour)
+            .collect();
         assert_eq!(attached.len(), 1, "{name}: {hooks:#?}");
         println!("{name}: {}", format!("{:?}", attached[0]).to_lowercase());
         if let (Some(asked), true) = (common::asked_flavour(), name != "process-lifecycle") {
@@ -81,7 +93,12 @@ fn each_hook_is_attached_in_one_flavour() {
 fn an_exec_tells_what_the_process_is() {
     let mut rig = rig();
     let directory = tempdir("cwd");
-    let pid = run(&mut rig, Command::new("/bin/sh").args(["-c", "exit 3", "two words"]).current_dir(&directory));
+    let pid = run(
+        &mut rig,
+        Command::new("/bin/sh")
+            .args(["-c", "exit 3", "two words"])
+            .current_dir(&directory),
+    );
     assert_eq!(exit_of(&rig, pid), ExitReason::Code(3));
 
     let exec = exec_of(&rig, pid);
@@ -99,20 +116,47 @@ fn an_exec_tells_what_the_process_is() {
     assert_eq!(is.name.to_text(), "sh");
     let metadata = fs::metadata(&file).unwrap();
     assert_eq!(is.executable_key.unwrap().inode, metadata.ino());
-    assert_eq!((exec.mode, exec.links), (metadata.mode(), u32::try_from(metadata.nlink()).unwrap()));
-    let expected = (namespace("pid_for_children"), namespace("mnt"), namespace("net"), namespace("user"));
-    assert_eq!((is.namespaces.pid, is.namespaces.mnt, is.namespaces.net, is.namespaces.user), expected);
+    assert_eq!(
+        (exec.mode, exec.links),
+        (metadata.mode(), u32::try_from(metadata.nlink()).unwrap())
+    );
+    let expected = (
+        namespace("pid_for_children"),
+        namespace("mnt"),
+        namespace("net"),
+        namespace("user"),
+    );
+    assert_eq!(
+        (
+            is.namespaces.pid,
+            is.namespaces.mnt,
+            is.namespaces.net,
+            is.namespaces.user
+        ),
+        expected
+    );
     assert_eq!(is.loginuid, number("/proc/self/loginuid"));
     assert_eq!(is.session, number("/proc/self/sessionid"));
     let sid = rustix::process::getsid(None).unwrap().as_raw_nonzero().get();
     assert_eq!(is.sid, u32::try_from(sid).unwrap());
     assert_eq!((is.credentials.uid, is.credentials.euid, exec.before.euid), (0, 0, 0));
     let effective = fs::read_to_string("/proc/self/status").unwrap();
-    let effective = effective.lines().find_map(|l| l.strip_prefix("CapEff:")).unwrap().trim().to_owned();
-    assert_eq!(is.credentials.cap_effective, u64::from_str_radix(&effective, 16).unwrap());
+    let effective = effective
+        .lines()
+        .find_map(|l| l.strip_prefix("CapEff:"))
+        .unwrap()
+        .trim()
+        .to_owned();
+    assert_eq!(
+        is.credentials.cap_effective,
+        u64::from_str_radix(&effective, 16).unwrap()
+    );
     let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap();
     let cgroup = text(&is.cgroup).unwrap();
-    assert!(cgroups.lines().any(|line| line.ends_with(&format!(":{cgroup}"))), "{cgroup} in {cgroups}");
+    assert!(
+        cgroups.lines().any(|line| line.ends_with(&format!(":{cgroup}"))),
+        "{cgroup} in {cgroups}"
+    );
 }
 
 #[test]
@@ -130,7 +174,10 @@ fn a_fork_tells_its_child() {
         .collect();
     assert_eq!(forks.len(), 1);
     let exec = rig.of(pid)[0].header.process;
-    assert_eq!(forks[0].child, exec, "the key of the fork is that of what the child does");
+    assert_eq!(
+        forks[0].child, exec,
+        "the key of the fork is that of what the child does"
+    );
     assert_eq!(forks[0].snapshot.parent.pid, me);
 }
 
@@ -150,7 +197,13 @@ fn a_signal_is_told_as_one() {
     let pid = run(&mut rig, Command::new("/bin/sh").args(["-c", "kill -SEGV $$"]));
     assert!(matches!(exit_of(&rig, pid), ExitReason::Signal { number: 11, .. }));
     let pid = run(&mut rig, Command::new("/bin/sh").args(["-c", "kill -KILL $$"]));
-    assert_eq!(exit_of(&rig, pid), ExitReason::Signal { number: 9, core_dumped: false });
+    assert_eq!(
+        exit_of(&rig, pid),
+        ExitReason::Signal {
+            number: 9,
+            core_dumped: false
+        }
+    );
 }
 
 #[test]
@@ -158,7 +211,12 @@ fn many_threads_end_once() {
     let mut rig = rig();
     let test = std::env::current_exe().unwrap();
     for _ in 0..20 {
-        let pid = run(&mut rig, Command::new(&test).args(["--exact", "helper_threads", "--ignored"]).env("LAPWING_HELPER", "1"));
+        let pid = run(
+            &mut rig,
+            Command::new(&test)
+                .args(["--exact", "helper_threads", "--ignored"])
+                .env("LAPWING_HELPER", "1"),
+        );
         assert_eq!(exit_of(&rig, pid), ExitReason::Code(7));
     }
 }
@@ -199,6 +257,24 @@ fn a_refused_exec_is_told_with_its_error() {
 }
 
 #[test]
+fn a_program_that_is_no_file_has_the_name_of_its_memory() {
+    use std::{io::Write, os::fd::AsRawFd};
+    let mut rig = rig();
+    let memory = rustix::fs::memfd_create("lapwing-test", rustix::fs::MemfdFlags::empty()).unwrap();
+    let mut memory = fs::File::from(memory);
+    memory.write_all(&fs::read("/bin/true").unwrap()).unwrap();
+    // Nobody may have it open for writing while it runs: through a second descriptor, for reading, with the first one closed.
+    let path = format!("/proc/{}/fd/{}", std::process::id(), memory.as_raw_fd());
+    let reading = fs::File::open(&path).unwrap();
+    drop(memory);
+    let path = format!("/proc/{}/fd/{}", std::process::id(), reading.as_raw_fd());
+    let pid = run(&mut rig, &mut Command::new(path));
+    let exec = exec_of(&rig, pid);
+    assert_eq!(exec.snapshot.executable, Value::Partial("/memfd:lapwing-test".into()));
+    assert_eq!(exec.links, 0);
+}
+
+#[test]
 fn a_setuid_program_shows_who_ran_it() {
     let mut rig = rig();
     let program = format!("{}/setuid", tempdir("setuid"));
@@ -207,9 +283,16 @@ fn a_setuid_program_shows_who_ran_it() {
     let pid = run(&mut rig, Command::new(&program).uid(65534).gid(65534));
     let exec = exec_of(&rig, pid);
     assert_eq!((exec.before.uid, exec.before.euid), (65534, 65534));
-    assert_eq!((exec.snapshot.credentials.uid, exec.snapshot.credentials.euid), (65534, 0));
+    assert_eq!(
+        (exec.snapshot.credentials.uid, exec.snapshot.credentials.euid),
+        (65534, 0)
+    );
     assert_eq!(exec.mode & 0o7777, 0o4755);
-    let changes = rig.of(pid).into_iter().filter(|event| matches!(event.body, Body::Credentials(_))).count();
+    let changes = rig
+        .of(pid)
+        .into_iter()
+        .filter(|event| matches!(event.body, Body::Credentials(_)))
+        .count();
     assert_eq!(changes, 0, "the exec tells it, and nothing else does");
 
     let pid = run(&mut rig, Command::new("/bin/true").uid(65534).gid(65534));
@@ -236,7 +319,9 @@ fn becoming_root_by_a_call_is_told_once_and_so_is_the_refusal() {
             .iter()
             .filter(|event| event.header.process.pid == me)
             .filter_map(|event| match &event.body {
-                Body::Credentials(change) => Some((change.before.euid, change.after.euid, change.by_call, change.errno)),
+                Body::Credentials(change) => {
+                    Some((change.before.euid, change.after.euid, change.by_call, change.errno))
+                }
                 _ => None,
             })
             .collect()
@@ -278,7 +363,11 @@ fn becoming_root_by_a_call_that_no_hook_sees_is_noticed_at_the_next_fork() {
             _ => None,
         })
         .collect();
-    assert_eq!(changes, [(65534, 0, true)], "a call could have done it, so it is not an exploit's mark");
+    assert_eq!(
+        changes,
+        [(65534, 0, true)],
+        "a call could have done it, so it is not an exploit's mark"
+    );
 }
 
 #[test]
@@ -291,10 +380,24 @@ fn what_runs_already_is_seeded_parents_first() {
     let place = |pid: u32| events.iter().position(|event| event.header.process.pid == pid);
     let (me, sleep) = (place(std::process::id()).unwrap(), place(child.id()).unwrap());
     assert!(place(1).unwrap() < me && me < sleep);
-    let Body::Snapshot(snapshot) = &events[sleep].body else { panic!("{:?}", events[sleep]) };
+    let Body::Snapshot(snapshot) = &events[sleep].body else {
+        panic!("{:?}", events[sleep])
+    };
     assert_eq!(snapshot.parent, events[me].header.process);
-    assert_eq!(snapshot.args.get().unwrap().iter().map(|a| a.to_text()).collect::<Vec<_>>(), ["/bin/sleep", "60"]);
-    assert_eq!(snapshot.executable.get().unwrap().to_text(), fs::canonicalize("/bin/sleep").unwrap().to_string_lossy());
+    assert_eq!(
+        snapshot
+            .args
+            .get()
+            .unwrap()
+            .iter()
+            .map(|a| a.to_text())
+            .collect::<Vec<_>>(),
+        ["/bin/sleep", "60"]
+    );
+    assert_eq!(
+        snapshot.executable.get().unwrap().to_text(),
+        fs::canonicalize("/bin/sleep").unwrap().to_string_lossy()
+    );
     let kernel_thread = events.iter().find(|event| event.header.process.pid == 2).unwrap();
     assert!(matches!(&kernel_thread.body, Body::Snapshot(s) if s.executable == Value::Missing));
 }
@@ -302,7 +405,14 @@ fn what_runs_already_is_seeded_parents_first() {
 #[test]
 fn the_agents_own_actions_are_excluded_and_counted() {
     let mut rig = rig();
-    let count = |rig: &Rig| rig.sensors.losses().iter().filter(|l| l.stage == "self").map(|l| l.count).sum::<u64>();
+    let count = |rig: &Rig| {
+        rig.sensors
+            .losses()
+            .iter()
+            .filter(|l| l.stage == "self")
+            .map(|l| l.count)
+            .sum::<u64>()
+    };
     let before = count(&rig);
     rig.sensors.exclude_self(std::process::id());
     let pid = run(&mut rig, &mut Command::new("/bin/true"));
@@ -316,7 +426,12 @@ fn what_no_rule_needs_is_not_attached_until_one_does() {
     let mut interest = everything();
     interest.exec_failures = false;
     let mut rig = Rig::open(&Options::default(), &interest);
-    let attached = |rig: &Rig| rig.sensors.hooks().iter().any(|h| h.hook == "exec-failure" && h.state == State::Attached);
+    let attached = |rig: &Rig| {
+        rig.sensors
+            .hooks()
+            .iter()
+            .any(|h| h.hook == "exec-failure" && h.state == State::Attached)
+    };
     assert!(!attached(&rig));
     rig.sensors.apply(&everything()).unwrap();
     assert!(attached(&rig));

@@ -1,8 +1,8 @@
 //! Records of the process sensor.
 
 use lapwing_engine::event::{
-    Body, Bytes, CredentialChange, Credentials, Exec, ExecFailure, Exit, ExitReason, Fork, Namespaces, ObjectKey, ProcessKey,
-    ProcessSnapshot, Value,
+    Body, Bytes, CredentialChange, Credentials, Exec, ExecFailure, Exit, ExitReason, Fork, Namespaces, ObjectKey,
+    ProcessKey, ProcessSnapshot, Value,
 };
 
 use super::{
@@ -10,13 +10,17 @@ use super::{
     tail::{Tail, map},
 };
 use crate::wire::{
-    lw_creds, lw_credentials, lw_exec, lw_exec_failure, lw_exit, lw_field, lw_fork, lw_key, lw_process, lw_process_flag, lw_snapshot,
+    lw_credentials, lw_creds, lw_exec, lw_exec_failure, lw_exit, lw_field, lw_fork, lw_key, lw_process,
+    lw_process_flag, lw_snapshot,
 };
 
 pub(super) fn fork(front: &[u8], tail: &Tail) -> Result<Body, DecodeError> {
     let raw: lw_fork = fixed(front)?;
     Ok(Body::Fork(Box::new(Fork {
-        child: ProcessKey { pid: raw.child_pid, start: raw.child_start },
+        child: ProcessKey {
+            pid: raw.child_pid,
+            start: raw.child_start,
+        },
         snapshot: process(&raw.process, raw.header.flags, tail),
     })))
 }
@@ -44,7 +48,10 @@ pub(super) fn exec_failure(front: &[u8], tail: &Tail) -> Result<Body, DecodeErro
         Value::Known(path) => Value::Partial(path),
         other => other,
     };
-    Ok(Body::ExecFailure(Box::new(ExecFailure { filename, errno: raw.error })))
+    Ok(Body::ExecFailure(Box::new(ExecFailure {
+        filename,
+        errno: raw.error,
+    })))
 }
 
 pub(super) fn credentials(front: &[u8]) -> Result<Body, DecodeError> {
@@ -62,7 +69,10 @@ pub(super) fn exit(front: &[u8]) -> Result<Body, DecodeError> {
     let [low, code, ..] = raw.status.to_le_bytes();
     let reason = match low & 0x7f {
         0 => ExitReason::Code(code),
-        number => ExitReason::Signal { number, core_dumped: low & 0x80 != 0 },
+        number => ExitReason::Signal {
+            number,
+            core_dumped: low & 0x80 != 0,
+        },
     };
     Ok(Body::Exit(Exit { reason }))
 }
@@ -70,7 +80,10 @@ pub(super) fn exit(front: &[u8]) -> Result<Body, DecodeError> {
 fn process(raw: &lw_process, flags: u32, tail: &Tail) -> ProcessSnapshot {
     let known = flags & lw_process_flag::LW_HAS_EXECUTABLE.0 != 0;
     ProcessSnapshot {
-        parent: ProcessKey { pid: raw.parent_pid, start: raw.parent_start },
+        parent: ProcessKey {
+            pid: raw.parent_pid,
+            start: raw.parent_start,
+        },
         name: Bytes::from(until_nul(&raw.comm)),
         executable: tail.owned(lw_field::LW_EXECUTABLE),
         executable_key: known.then(|| key(&raw.key)),
@@ -82,7 +95,12 @@ fn process(raw: &lw_process, flags: u32, tail: &Tail) -> ProcessSnapshot {
         loginuid: raw.loginuid,
         session: raw.session,
         sid: raw.sid,
-        namespaces: Namespaces { pid: raw.ns_pid, mnt: raw.ns_mnt, net: raw.ns_net, user: raw.ns_user },
+        namespaces: Namespaces {
+            pid: raw.ns_pid,
+            mnt: raw.ns_mnt,
+            net: raw.ns_net,
+            user: raw.ns_user,
+        },
     }
 }
 
@@ -100,7 +118,12 @@ fn until_nul(bytes: &[u8]) -> &[u8] {
 }
 
 pub(super) fn key(raw: &lw_key) -> ObjectKey {
-    ObjectKey { device: raw.device, generation: raw.generation, inode: raw.inode, layer: raw.layer }
+    ObjectKey {
+        device: raw.device,
+        generation: raw.generation,
+        inode: raw.inode,
+        layer: raw.layer,
+    }
 }
 
 fn creds(raw: &lw_creds) -> Credentials {

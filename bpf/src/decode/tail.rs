@@ -25,11 +25,17 @@ impl<'a> Tail<'a> {
     pub fn parse(mut rest: &'a [u8]) -> Result<Tail<'a>, DecodeError> {
         let mut fields = Vec::with_capacity(6);
         while !rest.is_empty() {
-            let (Some(number), Some(len)) = (u16_at(rest, 0), u16_at(rest, 2)) else { return Err(DecodeError::Field) };
+            let (Some(number), Some(len)) = (u16_at(rest, 0), u16_at(rest, 2)) else {
+                return Err(DecodeError::Field);
+            };
             let len = usize::from(len);
             let bytes = rest.get(4..4 + len).ok_or(DecodeError::Field)?;
             rest = rest.get(4 + len.next_multiple_of(4)..).ok_or(DecodeError::Field)?;
-            fields.push(Field { number: number & !PARTIAL, partial: number & PARTIAL != 0, bytes });
+            fields.push(Field {
+                number: number & !PARTIAL,
+                partial: number & PARTIAL != 0,
+                bytes,
+            });
         }
         Ok(Tail(fields))
     }

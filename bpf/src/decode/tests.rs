@@ -29,14 +29,23 @@ fn header(kind: lw_kind, fixed: usize) -> lw_header {
 }
 
 fn exit(status: u32) -> Vec<u8> {
-    bytes_of(&lw_exit { header: header(lw_kind::LW_EXIT, 64), status, reserved: 0 }).to_vec()
+    bytes_of(&lw_exit {
+        header: header(lw_kind::LW_EXIT, 64),
+        status,
+        reserved: 0,
+    })
+    .to_vec()
 }
 
 /// An exec with two arguments and a path that was cut.
 fn exec() -> Vec<u8> {
     let fixed = size_of::<lw_exec>();
     let mut record = vec![0; fixed];
-    for (field, bytes) in [(lw_field::LW_ARGS.0, &b"ls\0-l\0"[..]), (lw_field::LW_EXECUTABLE.0 | 0x8000, b"/ls"), (99, b"later")] {
+    for (field, bytes) in [
+        (lw_field::LW_ARGS.0, &b"ls\0-l\0"[..]),
+        (lw_field::LW_EXECUTABLE.0 | 0x8000, b"/ls"),
+        (99, b"later"),
+    ] {
         record.extend(u16::try_from(field).unwrap().to_ne_bytes());
         record.extend(u16::try_from(bytes.len()).unwrap().to_ne_bytes());
         record.extend(bytes);
@@ -51,8 +60,13 @@ fn exec() -> Vec<u8> {
 #[test]
 fn a_good_record_is_an_event() {
     let event = decode(&exec(), &names()).unwrap();
-    assert_eq!((event.header.process.pid, event.header.process.start, event.header.seq), (5, 2, 3));
-    let Body::Exec(exec) = event.body else { panic!("{event:?}") };
+    assert_eq!(
+        (event.header.process.pid, event.header.process.start, event.header.seq),
+        (5, 2, 3)
+    );
+    let Body::Exec(exec) = event.body else {
+        panic!("{event:?}")
+    };
     assert_eq!(exec.snapshot.args, Value::Known(vec!["ls".into(), "-l".into()]));
     assert_eq!(exec.snapshot.executable, Value::Partial("/ls".into()));
     assert_eq!(exec.snapshot.cwd, Value::Missing);
@@ -65,8 +79,20 @@ fn an_exit_says_how() {
         other => panic!("{other:?}"),
     };
     assert_eq!(how(3 << 8), ExitReason::Code(3));
-    assert_eq!(how(9), ExitReason::Signal { number: 9, core_dumped: false });
-    assert_eq!(how(11 | 0x80), ExitReason::Signal { number: 11, core_dumped: true });
+    assert_eq!(
+        how(9),
+        ExitReason::Signal {
+            number: 9,
+            core_dumped: false
+        }
+    );
+    assert_eq!(
+        how(11 | 0x80),
+        ExitReason::Signal {
+            number: 11,
+            core_dumped: true
+        }
+    );
 }
 
 #[test]

@@ -1,11 +1,6 @@
 //! What /proc tells that the kernel's iterator does not.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    io::Read,
-    os::unix::ffi::OsStringExt,
-};
+use std::{collections::BTreeSet, fs, io::Read, os::unix::ffi::OsStringExt};
 
 use lapwing_engine::event::{Body, Bytes, Credentials, Event, ProcessKey, ProcessSnapshot, Value};
 
@@ -30,12 +25,17 @@ pub(super) fn parents(events: &[Event]) -> Vec<Event> {
     let mut hidden = BTreeSet::new();
     let mut found = Vec::new();
     for event in events {
-        let Body::Snapshot(snapshot) = &event.body else { continue };
+        let Body::Snapshot(snapshot) = &event.body else {
+            continue;
+        };
         let parent = snapshot.parent;
         if parent.pid != 0 && !known.contains(&parent) && is_still(parent) && hidden.insert(parent) {
             let mut header = event.header.clone();
             (header.process, header.tid) = (parent, parent.pid);
-            found.push(Event { header, body: Body::Snapshot(Box::new(snapshot_of(parent))) });
+            found.push(Event {
+                header,
+                body: Body::Snapshot(Box::new(snapshot_of(parent))),
+            });
         }
     }
     found
@@ -43,14 +43,32 @@ pub(super) fn parents(events: &[Event]) -> Vec<Event> {
 
 fn snapshot_of(key: ProcessKey) -> ProcessSnapshot {
     let status = fs::read_to_string(path(key, "status")).unwrap_or_default();
-    let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-    let ids = |name: &str| -> Vec<u32> { line(name).split_ascii_whitespace().filter_map(|id| id.parse().ok()).collect() };
+    let line = |name: &str| {
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap_or_default()
+    };
+    let ids = |name: &str| -> Vec<u32> {
+        line(name)
+            .split_ascii_whitespace()
+            .filter_map(|id| id.parse().ok())
+            .collect()
+    };
     let id = |ids: &[u32], at: usize| ids.get(at).copied().unwrap_or_default();
     let capabilities = |name: &str| u64::from_str_radix(line(name).trim(), 16).unwrap_or_default();
     let (uids, gids) = (ids("Uid:"), ids("Gid:"));
-    let number = |name: &str| fs::read_to_string(path(key, name)).ok().and_then(|id| id.trim().parse().ok()).unwrap_or(u32::MAX);
+    let number = |name: &str| {
+        fs::read_to_string(path(key, name))
+            .ok()
+            .and_then(|id| id.trim().parse().ok())
+            .unwrap_or(u32::MAX)
+    };
     ProcessSnapshot {
-        parent: ProcessKey { pid: line("PPid:").trim().parse().unwrap_or_default(), start: 0 },
+        parent: ProcessKey {
+            pid: line("PPid:").trim().parse().unwrap_or_default(),
+            start: 0,
+        },
         name: Bytes::from(line("Name:").trim()),
         executable: link(key, "exe"),
         args: args(key),
@@ -73,7 +91,8 @@ fn snapshot_of(key: ProcessKey) -> ProcessSnapshot {
 
 fn args(key: ProcessKey) -> Value<Vec<Bytes>> {
     let mut bytes = Vec::new();
-    let read = fs::File::open(path(key, "cmdline")).and_then(|file| file.take(ARGS_MAX as u64 + 1).read_to_end(&mut bytes));
+    let read =
+        fs::File::open(path(key, "cmdline")).and_then(|file| file.take(ARGS_MAX as u64 + 1).read_to_end(&mut bytes));
     if read.is_err() || bytes.is_empty() || !is_still(key) {
         return Value::Missing;
     }
@@ -95,8 +114,12 @@ fn path(key: ProcessKey, name: &str) -> String {
 }
 
 fn is_still(key: ProcessKey) -> bool {
-    let Ok(stat) = fs::read_to_string(path(key, "stat")) else { return false };
+    let Ok(stat) = fs::read_to_string(path(key, "stat")) else {
+        return false;
+    };
     // Behind the name, which may hold anything, the start is the 20th field.
-    let start = stat.rsplit_once(')').and_then(|(_, fields)| fields.split_ascii_whitespace().nth(19)?.parse().ok());
+    let start = stat
+        .rsplit_once(')')
+        .and_then(|(_, fields)| fields.split_ascii_whitespace().nth(19)?.parse().ok());
     start == Some(key.start / TICK)
 }

@@ -24,7 +24,13 @@ pub struct Rig {
 
 /// Everything that the process sensor can tell.
 pub fn everything() -> Interest {
-    Interest { generation: 7, process: true, exec_failures: true, credentials: true, watches: Vec::new() }
+    Interest {
+        generation: 7,
+        process: true,
+        exec_failures: true,
+        credentials: true,
+        watches: Vec::new(),
+    }
 }
 
 /// LAPWING_TEST_FLAVOUR=function or syscall forces one: for kernels that would choose another.
@@ -40,15 +46,25 @@ impl Rig {
     /// Opens the sensors; what the test process itself does is seen too.
     pub fn open(options: &Options, interest: &Interest) -> Rig {
         // RUST_LOG=libbpf=debug shows what the verifier says.
-        let _ = tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).try_init();
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+            .try_init();
         let host = HOST.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let options = Options { flavour: options.flavour.or(asked_flavour()), ..options.clone() };
+        let options = Options {
+            flavour: options.flavour.or(asked_flavour()),
+            ..options.clone()
+        };
         let (mut sensors, reader) = match Sensors::open(&options, interest) {
             Ok(opened) => opened,
             Err(why) => panic!("these tests need a kernel to test on: {why}"),
         };
         sensors.exclude_self(0);
-        Rig { sensors, reader, events: Vec::new(), _host: host }
+        Rig {
+            sensors,
+            reader,
+            events: Vec::new(),
+            _host: host,
+        }
     }
 
     /// Reads until the rings are empty.
@@ -65,23 +81,39 @@ impl Rig {
             if done(&self.events) {
                 return;
             }
-            assert!(Instant::now() < deadline, "it did not come; what came: {:#?}", self.events);
+            assert!(
+                Instant::now() < deadline,
+                "it did not come; what came: {:#?}",
+                self.events
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
     /// The events of the process `pid`.
     pub fn of(&self, pid: u32) -> Vec<&Event> {
-        self.events.iter().filter(|event| event.header.process.pid == pid).collect()
+        self.events
+            .iter()
+            .filter(|event| event.header.process.pid == pid)
+            .collect()
     }
 
     /// Whether `pid` has exited, as the events tell.
     pub fn until_exit(&mut self, pid: u32) {
-        self.until(|events| events.iter().any(|e| e.header.process.pid == pid && matches!(e.body, Body::Exit(_))));
+        self.until(|events| {
+            events
+                .iter()
+                .any(|e| e.header.process.pid == pid && matches!(e.body, Body::Exit(_)))
+        });
     }
 
     /// Lost records of one stage, all sensors.
     pub fn lost(&self) -> u64 {
-        self.sensors.losses().iter().filter(|loss| loss.stage != "self").map(|loss| loss.count).sum()
+        self.sensors
+            .losses()
+            .iter()
+            .filter(|loss| loss.stage != "self")
+            .map(|loss| loss.count)
+            .sum()
     }
 }
