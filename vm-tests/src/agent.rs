@@ -33,7 +33,7 @@ pub struct Agent {
 
 impl Agent {
     /// Starts `lapwing run --profile PROFILE` and waits until it is ready. `config` follows the test's own `[agent]` table, so that it may
-    /// begin with keys of that; `{home}` in it is the run's directory.
+    /// begin with keys of that; before a line `---` are keys of no table. `{home}` in it is the run's directory.
     pub fn start(profile: &str, config: &str) -> Result<Agent> {
         Agent::start_as(&["run"], profile, config)
     }
@@ -183,12 +183,13 @@ fn write_config(home: &Path, address: SocketAddr, config: &str) -> Result<()> {
         "[metrics]\nlisten = \"{address}\"\n\n[json]\npath = \"{home_text}/alerts.json\"\n\n\
          [agent]\nsocket = \"{home_text}/lapwing.sock\"\n"
     );
+    let (top, tables) = config.split_once("---\n").unwrap_or(("", config));
+    let text = format!(
+        "config_version = 1\n{top}{common}{}",
+        tables.replace("{home}", &home_text)
+    );
     let path = home.join("config.toml");
-    fs::write(
-        &path,
-        format!("config_version = 1\n{common}{}", config.replace("{home}", &home_text)),
-    )
-    .context(path.display())
+    fs::write(&path, text).context(path.display())
 }
 
 /// The lapwing beside this program (or one above: cargo puts tests into `deps`), unless `LAPWING_BIN` names another.

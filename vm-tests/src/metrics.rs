@@ -18,6 +18,12 @@ impl Metrics {
         self.sum("lapwing_events_lost_total", &[("sensor", sensor)])
     }
 
+    /// The lines about what was lost, those at 0 left out.
+    pub fn losses(&self) -> String {
+        let lost = |line: &&str| line.starts_with("lapwing_events_lost_total") && !line.ends_with(" 0");
+        self.0.lines().filter(lost).collect::<Vec<_>>().join("\n")
+    }
+
     /// Matches of a rule.
     pub fn matches(&self, rule: &str) -> u64 {
         self.sum("lapwing_rule_matches_total", &[("rule", rule)])
