@@ -5,7 +5,7 @@ KERNEL ?= 6.12
 FUZZ_SECONDS ?= 60
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help run build test vm bench fmt lint
+.PHONY: help run build test vm bench fuzz fmt lint
 .DEFAULT_GOAL := help
 
 help: ## This list
@@ -30,6 +30,10 @@ bench: ## Engine benchmarks, then the cost of the hooks on this kernel (root)
 	@bash scripts/setup.sh build bench
 	cargo bench -p lapwing-engine
 	bash bench/run.sh
+
+fuzz: ## Each fuzz target for FUZZ_SECONDS (60) seconds
+	@bash scripts/setup.sh build
+	bash exporter/fuzz/run.sh $(FUZZ_SECONDS)
 
 fmt: ## Format the sources
 	cargo fmt --all

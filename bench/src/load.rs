@@ -96,9 +96,9 @@ pub fn all(workspace: &Workspace) -> Result<Vec<Load>> {
             file.clone(),
             OFlags::RDONLY,
         ),
-        open("open for writing, not watched", 1.35, file, OFlags::WRONLY),
-        open("open for writing, watched", 1.35, watched, OFlags::WRONLY),
-        Load::repeat("create and unlink, not watched", None, move || {
+        open("open for writing outside watches", 1.35, file, OFlags::WRONLY),
+        open("open for writing inside a watch", 1.35, watched, OFlags::WRONLY),
+        Load::repeat("create and unlink outside watches", None, move || {
             open_close(&made, OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY)?;
             rustix::fs::unlink(&made).map_err(|error| error.to_string())
         }),
