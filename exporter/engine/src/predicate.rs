@@ -2,8 +2,22 @@
 //!
 //! `proc.exepath pmatch ("/tmp", "/dev/shm") and not (user.uid = 0 or proc.aname = sshd)`
 //!
-//! Precedence is `not`, `and`, `or`. A check on a missing value is false, also with `!=`; so `not (a = b)` is true then. A check on a field
-//! that has several values is true if it is for any of them. A value that is known only in part is compared by that part.
+//! | Operator | On | True when |
+//! |---|---|---|
+//! | `=` `!=` | all | the value is, or is not, this |
+//! | `in (a, b)` | all | it is one of these |
+//! | `exists` | all | there is a value |
+//! | `<` `<=` `>` `>=` | numbers | written `42`, `-1`, `0x2a`, `0o755` |
+//! | `startswith` `endswith` `contains` | text, paths | byte by byte |
+//! | `icontains` | text, paths | the same, without regard to the case of ASCII letters |
+//! | `glob` | text, paths | all of it matches: `*` any bytes, slashes too, `?` one, `[a-z]`, `[!a-z]` |
+//! | `regex` | text, paths | it is found anywhere (anchor with `^` and `$`); on bytes, without Unicode classes |
+//! | `pmatch (a, b)` | paths | it is one of these paths or below one, by component |
+//!
+//! Values with spaces, quotes, parentheses, commas or comparison signs go in `"` or `'`, with `\\ \" \' \n \t \r \xNN`; flags are compared
+//! with `true` and `false`. Precedence is `not`, `and`, `or`. A check on a missing value is false, also with `!=`; so `not (a = b)` is
+//! true then. A check on a field that has several values is true if it is for any of them. A value that is known only in part is compared
+//! by that part.
 //! All checks are pure, so they are evaluated cheapest first.
 
 mod anchor;

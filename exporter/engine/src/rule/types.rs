@@ -58,10 +58,10 @@ pub struct Finding {
     pub object: Bytes,
 }
 
-/// What [`RuleSet::evaluate`](super::RuleSet::evaluate) found in one event. Kept by the caller and used again, so that matching allocates nothing.
+/// What [`RuleSet::evaluate`](super::RuleSet::evaluate) found in one event. Kept by the caller and used again for the next.
 #[derive(Debug, Default)]
 pub struct Matches {
-    /// The matches, in the order of the rules.
+    /// The matches.
     pub findings: Vec<Finding>,
     /// Rules that would have matched but for `skip_paths` or `skip_commands`.
     pub skipped: Vec<RuleId>,
