@@ -152,6 +152,9 @@ pub struct Otlp {
     pub protocol: OtlpProtocol,
     /// Sent with every request; often credentials, so `Debug` shows the names only.
     pub headers: BTreeMap<String, String>,
+    /// Certificates (PEM) that an https collector's must lead to; absent: those of the public web.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
     /// For one request.
     #[serde(with = "as_duration")]
     pub timeout: Duration,
@@ -163,6 +166,7 @@ impl fmt::Debug for Otlp {
             .field("endpoint", &self.endpoint)
             .field("protocol", &self.protocol)
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("ca_file", &self.ca_file)
             .field("timeout", &self.timeout)
             .finish()
     }
@@ -259,6 +263,7 @@ impl Default for Config {
                 endpoint: None,
                 protocol: OtlpProtocol::Grpc,
                 headers: BTreeMap::new(),
+                ca_file: None,
                 timeout: Duration::from_secs(10),
             },
             json: Json { enabled: true, path: "-".into() },

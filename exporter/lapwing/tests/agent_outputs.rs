@@ -95,7 +95,14 @@ impl Agent {
     fn attack(&self, name: &str) -> PathBuf {
         let program = self.path(name);
         // Not by this process: a program that a fork of another test still has open for writing cannot be run (ETXTBSY).
-        assert!(Command::new("cp").arg("/bin/true").arg(&program).status().unwrap().success());
+        assert!(
+            Command::new("cp")
+                .arg("/bin/true")
+                .arg(&program)
+                .status()
+                .unwrap()
+                .success()
+        );
         assert!(Command::new(&program).status().unwrap().success());
         program
     }

@@ -11,7 +11,7 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -35,22 +35,34 @@ use opentelemetry_proto::tonic::collector::logs::v1::{
 };
 use prost::Message;
 use servers::{Server, free, program, wait_for, wait_until};
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
+};
 use tonic::{Code, Status, codegen::Service};
 
 const ALERTS: u64 = 10;
 
 fn outputs(protocol: OtlpProtocol, address: SocketAddr) -> (Outputs, Arc<OutputCounters>) {
-    outputs_at(protocol, &format!("http://{address}"))
+    outputs_at(protocol, &format!("http://{address}"), None)
 }
 
-fn outputs_at(protocol: OtlpProtocol, endpoint: &str) -> (Outputs, Arc<OutputCounters>) {
+fn outputs_at(protocol: OtlpProtocol, endpoint: &str, ca_file: Option<PathBuf>) -> (Outputs, Arc<OutputCounters>) {
     let mut config = Config::default();
     config.json.enabled = false;
     config.otlp.protocol = protocol;
     config.otlp.endpoint = Some(endpoint.to_owned());
     config.otlp.headers = [("Authorization".to_owned(), "Bearer feather".to_owned())].into();
     config.otlp.timeout = Duration::from_secs(2);
+    config.otlp.ca_file = ca_file;
     let metrics = Metrics::new(10);
     let outputs = Outputs::start(&config, &Arc::new(Host::read(Path::new("/"))), &metrics).unwrap();
     (outputs, metrics.output("otlp", 1))
@@ -58,7 +70,10 @@ fn outputs_at(protocol: OtlpProtocol, endpoint: &str) -> (Outputs, Arc<OutputCou
 
 /// Sends ten alerts, waits until each has its fate, and tells how many were {sent, rejected, unconfirmed} in how many failed attempts.
 async fn fates(protocol: OtlpProtocol, address: SocketAddr) -> (u64, u64, u64, u64) {
-    let (outputs, counters) = outputs(protocol, address);
+    fates_of(outputs(protocol, address)).await
+}
+
+async fn fates_of((outputs, counters): (Outputs, Arc<OutputCounters>)) -> (u64, u64, u64, u64) {
     (0..ALERTS).for_each(|n| outputs.send(alerts::alert(n)));
     wait_until("the fate of all alerts", || counters.waiting() == 0);
     outputs
@@ -80,6 +95,32 @@ type Answer = (u16, &'static str, Vec<u8>);
 
 /// Gives one answer after the other, then success. Keeps how many records each request had.
 async fn http(answers: impl IntoIterator<Item = Answer>) -> (SocketAddr, Arc<Mutex<Vec<usize>>>) {
+    http_over(None, answers).await
+}
+
+/// A connection, encrypted or not.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// The next connection that comes as far as its first byte.
+async fn accept(listener: &TcpListener, tls: Option<&TlsAcceptor>) -> TokioIo<Box<dyn Stream>> {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        match tls {
+            None => return TokioIo::new(Box::new(stream)),
+            Some(tls) => {
+                if let Ok(stream) = tls.accept(stream).await {
+                    return TokioIo::new(Box::new(stream));
+                }
+            }
+        }
+    }
+}
+
+async fn http_over(
+    tls: Option<TlsAcceptor>,
+    answers: impl IntoIterator<Item = Answer>,
+) -> (SocketAddr, Arc<Mutex<Vec<usize>>>) {
     let answers = Arc::new(Mutex::new(answers.into_iter().collect::<VecDeque<_>>()));
     let requests = Arc::new(Mutex::new(Vec::new()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -87,7 +128,7 @@ async fn http(answers: impl IntoIterator<Item = Answer>) -> (SocketAddr, Arc<Mut
     let seen = requests.clone();
     tokio::spawn(async move {
         loop {
-            let (stream, _) = listener.accept().await.unwrap();
+            let stream = accept(&listener, tls.as_ref()).await;
             let (answers, seen) = (answers.clone(), seen.clone());
             let service = service_fn(move |request: Request<Incoming>| {
                 let (answers, seen) = (answers.clone(), seen.clone());
@@ -112,7 +153,7 @@ async fn http(answers: impl IntoIterator<Item = Answer>) -> (SocketAddr, Arc<Mut
                     Ok::<_, Infallible>(response.body(Full::new(Bytes::from(body))).unwrap())
                 }
             });
-            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(stream, service));
         }
     });
     (address, requests)
@@ -241,16 +282,23 @@ impl LogsService for Scripted {
 }
 
 async fn grpc(answers: impl IntoIterator<Item = Result<ExportLogsServiceResponse, Status>>) -> SocketAddr {
+    grpc_over(None, answers).await
+}
+
+async fn grpc_over(
+    tls: Option<TlsAcceptor>,
+    answers: impl IntoIterator<Item = Result<ExportLogsServiceResponse, Status>>,
+) -> SocketAddr {
     let server = LogsServiceServer::new(Scripted(Mutex::new(answers.into_iter().collect())));
     let listener = TcpListener::bind(free()).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         loop {
-            let (stream, _) = listener.accept().await.unwrap();
+            let stream = accept(&listener, tls.as_ref()).await;
             let server = server.clone();
             let service = service_fn(move |request: Request<Incoming>| server.clone().call(request));
             let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-            tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));
+            tokio::spawn(connection.serve_connection(stream, service));
         }
     });
     address
@@ -298,30 +346,96 @@ async fn grpc_exhaustion_with_a_time_is_repeated_then() {
     assert!(start.elapsed() >= Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
+/// A certificate for localhost that vouches for itself, in `certificate`, its key in `key`.
+fn certificate(directory: &Path) {
+    let file = |name: &str| directory.join(name).display().to_string();
+    let made = Command::new(program("openssl", "openssl"))
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "1",
+            "-subj",
+            "/CN=localhost",
+        ])
+        .args([
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+        ])
+        .args(["-keyout", &file("key"), "-out", &file("certificate")])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+fn acceptor(directory: &Path, protocol: &[u8]) -> TlsAcceptor {
+    let certificate = CertificateDer::from_pem_file(directory.join("certificate")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(directory.join("key")).unwrap();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    config.alpn_protocols = vec![protocol.to_owned()];
+    TlsAcceptor::from(Arc::new(config))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_whose_authority_is_configured_gets_everything() {
+    let directory = tempfile::tempdir().unwrap();
+    certificate(directory.path());
+    let ca_file = Some(directory.path().join("certificate"));
+    let (address, requests) = http_over(Some(acceptor(directory.path(), b"http/1.1")), []).await;
+    let outputs = outputs_at(
+        OtlpProtocol::HttpProtobuf,
+        &format!("https://localhost:{}", address.port()),
+        ca_file.clone(),
+    );
+    assert_eq!(fates_of(outputs).await, (ALERTS, 0, 0, 0));
+    assert_eq!(*requests.lock().unwrap(), [10]);
+    let address = grpc_over(Some(acceptor(directory.path(), b"h2")), []).await;
+    let outputs = outputs_at(
+        OtlpProtocol::Grpc,
+        &format!("https://localhost:{}", address.port()),
+        ca_file,
+    );
+    assert_eq!(fates_of(outputs).await, (ALERTS, 0, 0, 0));
+}
+
 /// A collector that nobody vouches for gets nothing but a handshake.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_with_an_unknown_certificate_is_not_trusted() {
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str| directory.path().join(name).display().to_string();
-    let openssl = program("openssl", "openssl");
-    let made = Command::new(&openssl)
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"])
-        .args(["-addext", "subjectAltName=DNS:localhost", "-keyout", &file("key"), "-out", &file("certificate")])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    certificate(directory.path());
     for protocol in [OtlpProtocol::Grpc, OtlpProtocol::HttpProtobuf] {
         let address = free();
         let heard = directory.path().join("heard");
-        let mut server = Command::new(&openssl);
-        server.args(["s_server", "-accept", &address.to_string(), "-cert", &file("certificate"), "-key", &file("key")]);
+        let mut server = Command::new(program("openssl", "openssl"));
+        server.args([
+            "s_server",
+            "-accept",
+            &address.to_string(),
+            "-cert",
+            &file("certificate"),
+            "-key",
+            &file("key"),
+        ]);
         let _server = Server::start(server.args(["-alpn", "h2"]), &heard);
         wait_for(address);
-        let (outputs, counters) = outputs_at(protocol, &format!("https://localhost:{}", address.port()));
+        let (outputs, counters) = outputs_at(protocol, &format!("https://localhost:{}", address.port()), None);
         (0..ALERTS).for_each(|n| outputs.send(alerts::alert(n)));
         wait_until("two failed attempts", || counters.total_errors() >= 2);
         assert_eq!((counters.waiting(), counters.total_sent()), (ALERTS, 0));
-        outputs.shutdown(tokio::time::Instant::now() + Duration::from_millis(50)).await;
+        outputs
+            .shutdown(tokio::time::Instant::now() + Duration::from_millis(50))
+            .await;
         let heard = std::fs::read(&heard).unwrap();
         let heard = String::from_utf8_lossy(&heard);
         assert!(heard.contains("alert"), "no TLS alert, so no attempt: {heard}");

@@ -179,10 +179,10 @@ impl Layers {
             );
         }
         if let Err(error) = check_otlp(&config.otlp) {
-            let key = if matches!(error, OtlpError::Header { .. }) {
-                "otlp.headers"
-            } else {
-                "otlp.endpoint"
+            let key = match error {
+                OtlpError::Header { .. } => "otlp.headers",
+                OtlpError::Authority { .. } => "otlp.ca_file",
+                OtlpError::Endpoint { .. } | OtlpError::Tls(_) => "otlp.endpoint",
             };
             report.problem(&origin(key), error.to_string(), "");
         }

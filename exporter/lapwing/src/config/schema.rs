@@ -82,6 +82,7 @@ pub const KEYS: &[Key] = &[
     key("otlp", "endpoint", Kind::Url),
     key("otlp", "protocol", Kind::Choice(&["grpc", "http/protobuf"])),
     key("otlp", "headers", Kind::Headers),
+    key("otlp", "ca_file", Kind::Path),
     key("otlp", "timeout", Kind::Duration(Duration::from_millis(100), HOUR)),
     key("json", "enabled", Kind::Bool),
     key("json", "path", Kind::Output),

@@ -64,7 +64,9 @@ pub fn alert(number: u64) -> Alert {
             owner: Some("0:0".into()),
             flags: vec!["O_WRONLY", "O_CREAT"],
         }),
-        container: Some(ContainerView { id: "0123456789abcdef".repeat(4) }),
+        container: Some(ContainerView {
+            id: "0123456789abcdef".repeat(4),
+        }),
         score: Some(ScoreView {
             subject_kind: "lineage",
             subject: "sshd[100]".into(),

@@ -1,11 +1,20 @@
 //! The collector's address and what is sent along with every request, checked before anything is sent.
 
-use std::time::Duration;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use hyper::{
     Uri,
     header::{HeaderName, HeaderValue},
     http::uri::{Authority, PathAndQuery},
+};
+
+use tokio_rustls::rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
 };
 
 use crate::config::{Otlp, OtlpProtocol};
@@ -45,6 +54,14 @@ pub enum OtlpError {
         /// What is wrong and what to do.
         problem: &'static str,
     },
+    /// The certificates that a collector's must lead to.
+    #[error("ca_file {} {problem}", path.display())]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
@@ -55,7 +72,8 @@ pub enum OtlpError {
 pub(super) struct Endpoint {
     /// For gRPC scheme and authority only; for HTTP with the path of the logs.
     pub(super) uri: Uri,
-    pub(super) tls: bool,
+    /// With encryption: whose certificates are good.
+    pub(super) tls: Option<RootCertStore>,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) timeout: Duration,
 }
@@ -99,6 +117,11 @@ impl Endpoint {
             OtlpProtocol::Grpc => "/".into(),
             OtlpProtocol::HttpProtobuf => logs_path(uri.path()),
         };
+        let tls = if tls {
+            Some(trust(settings.ca_file.as_deref())?)
+        } else {
+            plain(settings.ca_file.as_deref())?
+        };
         let mut parts = uri.into_parts();
         parts.path_and_query =
             Some(PathAndQuery::try_from(path).map_err(|error| wrong(format!("has a bad path ({error})")))?);
@@ -110,6 +133,45 @@ impl Endpoint {
             timeout: settings.timeout,
         })
     }
+}
+
+/// The authorities of the public web, or those of the file and no others.
+fn trust(ca_file: Option<&Path>) -> Result<RootCertStore, OtlpError> {
+    let Some(path) = ca_file else {
+        return Ok(RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        });
+    };
+    let wrong = |problem: String| OtlpError::Authority {
+        path: path.to_owned(),
+        problem,
+    };
+    let text = fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let certificates = certificates.map_err(|error| wrong(format!("is not PEM: {error}; write certificates only")))?;
+    let mut store = RootCertStore::empty();
+    for certificate in certificates {
+        store
+            .add(certificate)
+            .map_err(|error| wrong(format!("has a certificate that cannot be used: {error}")))?;
+    }
+    match store.is_empty() {
+        true => Err(wrong(
+            "has no certificate in it; it must be PEM, with BEGIN CERTIFICATE".into(),
+        )),
+        false => Ok(store),
+    }
+}
+
+/// Who names an authority expects encryption.
+fn plain(ca_file: Option<&Path>) -> Result<Option<RootCertStore>, OtlpError> {
+    let problem = "is set, and the endpoint is not encrypted; write https:// in endpoint, or remove ca_file";
+    ca_file.map_or(Ok(None), |path| {
+        Err(OtlpError::Authority {
+            path: path.to_owned(),
+            problem: problem.into(),
+        })
+    })
 }
 
 /// The endpoint is a base unless it names the logs already, as OpenTelemetry's own settings have it.
@@ -200,7 +262,7 @@ mod tests {
         ] {
             let endpoint = Endpoint::parse(given, &settings).unwrap();
             assert_eq!(endpoint.uri.to_string(), uri);
-            assert_eq!(endpoint.tls, given.starts_with("https"));
+            assert_eq!(endpoint.tls.is_some(), given.starts_with("https"));
         }
     }
 
@@ -246,5 +308,27 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn authorities_are_read_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(OtlpProtocol::Grpc);
+        let mut error = |endpoint: &str, name: &str, text: &str| {
+            let path = directory.path().join(name);
+            if !text.is_empty() {
+                fs::write(&path, text).unwrap();
+            }
+            settings.ca_file = Some(path);
+            Endpoint::parse(endpoint, &settings)
+                .map(|e| e.uri)
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(error("https://x", "absent", "").contains("cannot be read: No such file"));
+        assert!(error("https://x", "text", "hello").contains("has no certificate in it"));
+        let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+        assert!(error("https://x", "broken", broken).contains("is not PEM"));
+        assert!(error("http://x", "text", "hello").contains("write https://"));
     }
 }

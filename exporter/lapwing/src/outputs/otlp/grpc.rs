@@ -30,10 +30,9 @@ impl Grpc {
             // A peer that vanished without a word is noticed, also between requests that time out.
             .http2_keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(endpoint.timeout);
-        if endpoint.tls {
-            channel = channel
-                .tls_config(ClientTlsConfig::new().with_webpki_roots())
-                .map_err(tls)?;
+        if let Some(trusted) = endpoint.tls {
+            let config = ClientTlsConfig::new().trust_anchors(trusted.roots);
+            channel = channel.tls_config(config).map_err(tls)?;
         }
         let metadata = MetadataMap::from_headers(endpoint.headers.into_iter().collect::<HeaderMap>());
         Ok(Grpc {

@@ -39,7 +39,7 @@ pub(super) struct Http {
 
 impl Http {
     pub(super) fn new(endpoint: Endpoint) -> Result<Http, OtlpError> {
-        let tls = if endpoint.tls { Some(connector()?) } else { None };
+        let tls = endpoint.tls.clone().map(connector).transpose()?;
         Ok(Http { endpoint, tls })
     }
 
@@ -104,14 +104,11 @@ impl Http {
     }
 }
 
-fn connector() -> Result<TlsConnector, OtlpError> {
-    let roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
+fn connector(trusted: RootCertStore) -> Result<TlsConnector, OtlpError> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| OtlpError::Tls(error.to_string()))?
-        .with_root_certificates(roots)
+        .with_root_certificates(trusted)
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
 }
