@@ -16,10 +16,10 @@ use crate::Result;
 const LISTEN: &str = "127.0.0.1:19764";
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
-/// The directory of this run: removed when dropped.
+/// The directories of this run: removed when dropped.
 pub struct Workspace {
     lapwing: PathBuf,
-    /// Everything of this run is below.
+    /// Everything of this run but what is not watched is below.
     pub root: PathBuf,
     /// Watched by the agent under test.
     pub watched: PathBuf,
@@ -32,11 +32,14 @@ impl Workspace {
     pub fn new(lapwing: &Path) -> Result<Workspace> {
         let lapwing = fs::canonicalize(lapwing)
             .map_err(|error| format!("{}: {error}; build it first (cargo build --release)", lapwing.display()))?;
-        let root = std::env::temp_dir().join(format!("lapwing-bench-{}", std::process::id()));
+        let name = format!("lapwing-bench-{}", std::process::id());
+        let root = std::env::temp_dir().join(&name);
+        // Not beside the watched directory: the way up from most files does not lead through directories that lead to a watch.
+        let elsewhere = Path::new("/var/tmp").join(&name);
         let workspace = Workspace {
             lapwing,
             watched: root.join("watched"),
-            elsewhere: root.join("elsewhere"),
+            elsewhere,
             root,
         };
         for dir in [&workspace.watched, &workspace.elsewhere] {
@@ -75,6 +78,7 @@ alert = "score"
 impl Drop for Workspace {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.root);
+        let _ = fs::remove_dir_all(&self.elsewhere);
     }
 }
 
