@@ -80,7 +80,6 @@ pub fn check(config: &ConfigArgs, args: &CheckArgs) -> Result<(), Failure> {
     if args.attach {
         probes::attach_once(&loaded, args.flavour.map(Into::into))?;
     }
-    println!("{}", check::summary(&loaded));
     Ok(())
 }
 
