@@ -213,12 +213,28 @@ mod tests {
         let cli = Cli::parse_from(["lapwing", "--profile", "demo"]);
         assert!(matches!(cli.command(), Command::Run(_)));
         assert_eq!(cli.config.profile, Some(Profile::Demo));
-        let cli = Cli::parse_from(["lapwing", "run", "--profile", "demo", "--config", "/x", "--flavour", "syscall"]);
+        let cli = Cli::parse_from([
+            "lapwing",
+            "run",
+            "--profile",
+            "demo",
+            "--config",
+            "/x",
+            "--flavour",
+            "syscall",
+        ]);
         assert_eq!(cli.config.profile, Some(Profile::Demo));
         assert_eq!(cli.config.config.as_deref(), Some(std::path::Path::new("/x")));
-        assert!(matches!(cli.command(), Command::Run(RunArgs { flavour: Some(FlavourArg::Syscall) })));
+        assert!(matches!(
+            cli.command(),
+            Command::Run(RunArgs {
+                flavour: Some(FlavourArg::Syscall)
+            })
+        ));
         let cli = Cli::parse_from(["lapwing", "record", "f", "--for", "1m30s"]);
-        let Command::Record(record) = cli.command() else { panic!("not record") };
+        let Command::Record(record) = cli.command() else {
+            panic!("not record")
+        };
         assert_eq!(record.duration, Some(Duration::from_secs(90)));
     }
 }

@@ -149,7 +149,11 @@ fn the_hash_is_of_the_meaning() {
         "a default that is written out changes nothing"
     );
     let secret = |value: &str| hash(&format!("otlp.headers = {{ authorization = '{value}' }}"));
-    assert_eq!(secret("a"), secret("b"), "a public hash must not help to guess a credential");
+    assert_eq!(
+        secret("a"),
+        secret("b"),
+        "a public hash must not help to guess a credential"
+    );
     assert_ne!(hash(""), hash("[[override]]\nid = 'etc'\nseverity = 'low'"));
 }
 
