@@ -30,7 +30,11 @@ pub fn read(explicit: Option<&Path>) -> (Vec<Source>, Vec<Problem>) {
     let main = explicit.unwrap_or(Path::new(DEFAULT_PATH));
     let mut problems = Vec::new();
     let mut sources = Vec::new();
-    let missing_is_fine = explicit.is_none() && !main.exists();
+    // Not `exists`: a file that may not be looked at, or a link to nowhere, is not the same as none.
+    let missing = main
+        .symlink_metadata()
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    let missing_is_fine = explicit.is_none() && missing;
     let mut paths: Vec<PathBuf> = if missing_is_fine {
         Vec::new()
     } else {
