@@ -7,9 +7,6 @@
 LW_SCRATCH(lw_scratch_file_change);
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct renamedata {
-	struct dentry *old_dentry;
-};
 struct iattr {
 	unsigned int ia_valid;
 	unsigned short ia_mode;

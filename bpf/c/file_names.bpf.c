@@ -5,13 +5,6 @@
 
 LW_SCRATCH(lw_scratch_file_names);
 
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct renamedata {
-	struct dentry *old_dentry;
-	struct dentry *new_dentry;
-};
-#pragma clang attribute pop
-
 /* A program's number, which names its memory. */
 enum {
 	MKDIR,
@@ -153,7 +146,7 @@ int lw_vfs_rename(__u64 *ctx)
 	struct dentry *dentry;
 	__u64 result;
 
-	if (LW_IDMAPPED) {
+	if (bpf_core_type_exists(struct renamedata)) {
 		dentry = LW_GET((void *)LW_ARGUMENT(ctx, 0), struct renamedata, old_dentry);
 		result = lw_result(ctx, 1);
 	} else {

@@ -108,10 +108,11 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 #define LW_GET(p, type, field)                                                                                   \
 	({                                                                                                       \
 		typeof(((type *)0)->field) __value;                                                              \
+		const void *__from = (const void *)(p); /* outside, or CO-RE would look for our own structures too */ \
 		if (bpf_ksym_exists(bpf_rdonly_cast))                                                            \
-			__value = ((type *)bpf_rdonly_cast((const void *)(p), bpf_core_type_id_kernel(type)))->field; \
+			__value = ((type *)bpf_rdonly_cast(__from, bpf_core_type_id_kernel(type)))->field;       \
 		else                                                                                             \
-			bpf_core_read(&__value, sizeof(__value), &((type *)(p))->field);                         \
+			bpf_core_read(&__value, sizeof(__value), &((type *)__from)->field);                      \
 		__value;                                                                                         \
 	})
 

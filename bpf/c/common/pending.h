@@ -36,8 +36,22 @@ struct {
 	__type(value, struct lw_pending);
 } lw_pending_new SEC(".maps");
 
-/* Since 5.12 the functions that change a file system take an idmapping (or user namespace) as well. */
-#define LW_IDMAPPED bpf_core_type_exists(struct renamedata)
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct renamedata {
+	struct dentry *old_dentry;
+	void *old_mnt_userns; /* 5.12 */
+	void *old_mnt_idmap; /* 6.3 */
+	void *mnt_idmap; /* 6.18 */
+};
+#pragma clang attribute pop
+
+/*
+ * Since 5.12 the functions that change a file system take an idmapping (or user namespace) as well. 5.10's later releases have struct
+ * renamedata too, but not that.
+ */
+#define LW_IDMAPPED                                                                                                 \
+	(bpf_core_field_exists(struct renamedata, old_mnt_userns) || bpf_core_field_exists(struct renamedata, old_mnt_idmap) || \
+	 bpf_core_field_exists(struct renamedata, mnt_idmap))
 
 /* An argument by its place. Two plain loads in two branches would become one from a computed address, which the verifier refuses. */
 #define LW_ARGUMENT(ctx, at)                                                                                     \

@@ -102,14 +102,28 @@ static long lw_path_loop(__u32 i, struct lw_path **w)
 	return !lw_path_step(*w);
 }
 
+static __always_inline void lw_path_start(struct lw_path *w, struct vfsmount *mnt, struct dentry *dentry)
+{
+	w->dentry = (__u64)dentry;
+	w->mount = (__u64)lw_mount_of(mnt);
+	w->top = (__u64)LW_GET(mnt, struct vfsmount, mnt_root);
+}
+
+/* A root has no name. */
+static __always_inline void lw_path_finish(struct lw_path *w)
+{
+	if (w->offset == LW_PATH_END && !w->partial) {
+		w->offset = LW_PATH_END - 1;
+		w->text[LW_PATH_END - 1] = '/';
+	}
+}
+
 /* Puts the path of `dentry` in `mnt` before what is there. */
 static __noinline int lw_path_climb(struct lw_path *w, struct vfsmount *mnt, struct dentry *dentry)
 {
 	if (!w)
 		return 0;
-	w->dentry = (__u64)dentry;
-	w->mount = (__u64)lw_mount_of(mnt);
-	w->top = (__u64)LW_GET(mnt, struct vfsmount, mnt_root);
+	lw_path_start(w, mnt, dentry);
 	if (LW_HAS_LOOP) {
 		bpf_loop(LW_PATH_STEPS_LOOP, lw_path_loop, &w, 0);
 	} else {
@@ -118,10 +132,7 @@ static __noinline int lw_path_climb(struct lw_path *w, struct vfsmount *mnt, str
 				break;
 		}
 	}
-	if (w->offset == LW_PATH_END && !w->partial) {
-		w->offset = LW_PATH_END - 1;
-		w->text[LW_PATH_END - 1] = '/';
-	}
+	lw_path_finish(w);
 	return 0;
 }
 

@@ -15,8 +15,8 @@
 #include "common/walk.h"
 #include "common/watch_maps.h"
 
-#define LW_MATCH_STEPS 192
-#define LW_MATCH_STEPS_LOOP 8192
+#define LW_MATCH_STEPS 512
+#define LW_MATCH_PATH_STEPS 512
 #define LW_MATCH_HITS 16
 struct lw_match {
 	__u32 busy;
@@ -242,13 +242,22 @@ static __always_inline int lw_match_climb(struct lw_match *m)
 	return 1;
 }
 
-/* One step. False when the walk is over. */
-static __always_inline int lw_match_step(struct lw_match *m, struct lw_file_rules *rules, __u32 index)
+/*
+ * One step; 0 when the walk is over. A global function too: the verifier looks at it once, not once for each step, which makes the difference
+ * between a load of milliseconds and of seconds (and bpf_loop needs 5.17).
+ */
+__noinline int lw_match_step(__u32 index)
 {
-	struct dentry *dentry = (struct dentry *)m->dentry;
-	struct dentry *parent = LW_GET(dentry, struct dentry, d_parent);
+	struct lw_match *m = bpf_map_lookup_elem(&lw_matches, &index);
+	struct lw_file_rules *rules = lw_rules();
+	struct dentry *dentry, *parent;
 	struct inode *above = 0;
 	__u32 look = 0;
+
+	if (!m || !rules)
+		return 0;
+	dentry = (struct dentry *)m->dentry;
+	parent = LW_GET(dentry, struct dentry, d_parent);
 
 	if (m->inode && !m->climbed) {
 		__u64 ino = LW_GET((void *)m->inode, struct inode, i_ino);
@@ -275,17 +284,6 @@ static __always_inline int lw_match_step(struct lw_match *m, struct lw_file_rule
 	m->depth++;
 	m->climbed = 0;
 	return 1;
-}
-
-struct lw_match_loop {
-	struct lw_match *m;
-	struct lw_file_rules *rules;
-	__u32 index;
-};
-
-static long lw_match_loop(__u32 i, struct lw_match_loop *loop)
-{
-	return !lw_match_step(loop->m, loop->rules, loop->index);
 }
 
 static __always_inline struct lw_match *lw_match_take(__u32 *index, __u32 program)
@@ -346,19 +344,19 @@ __noinline int lw_match_walk(__u32 index, __u32 depth)
 	m->first_failed = m->failed;
 	m->first_count = m->count;
 	m->climbed = m->arm = 0;
-	if (LW_HAS_LOOP) {
-		struct lw_match_loop loop = { m, rules, index };
-
-		if (bpf_loop(LW_MATCH_STEPS_LOOP, lw_match_loop, &loop, 0) < LW_MATCH_STEPS_LOOP)
+	for (int i = 0; i < LW_MATCH_STEPS; i++) {
+		if (!lw_match_step(index))
 			return 0;
-	} else {
-		for (int i = 0; i < LW_MATCH_STEPS; i++) {
-			if (!lw_match_step(m, rules, index))
-				return 0;
-		}
 	}
 	m->partial = 1;
 	return 0;
+}
+
+__noinline int lw_match_path_step(__u32 index)
+{
+	struct lw_match *m = bpf_map_lookup_elem(&lw_matches, &index);
+
+	return m ? lw_path_step(&m->path) : 0;
 }
 
 /* The path of what lw_at named last, into the state at `index`; of the name in m->entry in there, when that has a `length`. */
@@ -371,7 +369,12 @@ __noinline int lw_match_path(__u32 index, __u32 length)
 	lw_path_clear(&m->path);
 	if (length && !lw_path_prepend_name(&m->path, m->entry.name, length))
 		return 0;
-	lw_path_climb(&m->path, (void *)m->mnt, (void *)m->first_dentry);
+	lw_path_start(&m->path, (void *)m->mnt, (void *)m->first_dentry);
+	for (int i = 0; i < LW_MATCH_PATH_STEPS; i++) {
+		if (!lw_match_path_step(index))
+			break;
+	}
+	lw_path_finish(&m->path);
 	return 0;
 }
 
