@@ -6,6 +6,7 @@
 mod classic;
 mod encode;
 mod own;
+mod page;
 pub mod snapshot;
 
 use std::{

@@ -4,14 +4,15 @@ use std::{collections::BTreeMap, fmt::Error, sync::Arc};
 
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeLabelSet, EncodeMetric, text},
-    metrics::{MetricType, counter::ConstCounter, exemplar::Exemplar, gauge::ConstGauge},
+    encoding::{DescriptorEncoder, EncodeMetric, text},
+    metrics::MetricType,
     registry::Registry,
 };
 
 use super::{
     Snapshot,
     own::{ConfigState, LostReason, OutputCounters, Own},
+    page::Page,
     snapshot::RuleCount,
 };
 use crate::cost::{self, Cost};
@@ -297,58 +298,5 @@ impl<'a> RuleLabels<'a> {
         'a: 'b,
     {
         self.0.get(id).copied().unwrap_or(id)
-    }
-}
-
-/// One family after the other.
-struct Page<'a>(DescriptorEncoder<'a>);
-
-impl Page<'_> {
-    fn counters<L: EncodeLabelSet, V: EncodeCounterValue>(
-        &mut self,
-        name: &str,
-        help: &str,
-        series: impl IntoIterator<Item = (L, V)>,
-    ) -> Result<(), Error> {
-        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for (labels, value) in series {
-            family
-                .encode_family(&labels)?
-                .encode_counter(&value, None::<&Exemplar<[(&str, &str); 0], f64>>)?;
-        }
-        Ok(())
-    }
-
-    fn gauges<L: EncodeLabelSet, V: EncodeGaugeValue>(
-        &mut self,
-        name: &str,
-        help: &str,
-        series: impl IntoIterator<Item = (L, V)>,
-    ) -> Result<(), Error> {
-        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for (labels, value) in series {
-            family.encode_family(&labels)?.encode_gauge(&value)?;
-        }
-        Ok(())
-    }
-
-    fn counter<V>(&mut self, name: &str, help: &str, value: V) -> Result<(), Error>
-    where
-        ConstCounter<V>: EncodeMetric,
-    {
-        ConstCounter::new(value).encode(self.0.encode_descriptor(name, help, None, MetricType::Counter)?)
-    }
-
-    fn gauge<V>(&mut self, name: &str, help: &str, value: V) -> Result<(), Error>
-    where
-        ConstGauge<V>: EncodeMetric,
-    {
-        ConstGauge::new(value).encode(self.0.encode_descriptor(name, help, None, MetricType::Gauge)?)
-    }
-
-    fn info(&mut self, name: &str, help: &str, labels: &[(&str, &str)]) -> Result<(), Error> {
-        self.0
-            .encode_descriptor(name, help, None, MetricType::Info)?
-            .encode_info(&labels)
     }
 }

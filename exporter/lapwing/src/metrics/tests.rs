@@ -8,7 +8,9 @@ use std::{
 use lapwing_engine::{event::Sensor, spec::Severity};
 
 use super::{
-    snapshot::{AlertCount, EventCount, HookInfo, IncompleteCount, LossCount, ProgramCount, QueueDepth, RuleCount, TableSize},
+    snapshot::{
+        AlertCount, EventCount, HookInfo, IncompleteCount, LossCount, ProgramCount, QueueDepth, RuleCount, TableSize,
+    },
     *,
 };
 
@@ -53,7 +55,10 @@ fn full() -> Snapshot {
         ],
         folded: 9,
         late: 1,
-        incomplete: vec![IncompleteCount { reason: "path_unresolved", count: 6 }],
+        incomplete: vec![IncompleteCount {
+            reason: "path_unresolved",
+            count: 6,
+        }],
         queues: vec![QueueDepth {
             name: "events",
             length: 1,

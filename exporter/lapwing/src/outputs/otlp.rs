@@ -10,6 +10,7 @@ mod endpoint;
 mod grpc;
 mod http;
 mod record;
+mod trust;
 mod worker;
 
 use std::sync::Arc;

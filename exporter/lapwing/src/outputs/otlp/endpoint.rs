@@ -1,10 +1,6 @@
 //! The collector's address and what is sent along with every request, checked before anything is sent.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use hyper::{
     Uri,
@@ -12,11 +8,9 @@ use hyper::{
     http::uri::{Authority, PathAndQuery},
 };
 
-use tokio_rustls::rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use tokio_rustls::rustls::RootCertStore;
 
+use super::trust;
 use crate::config::{Otlp, OtlpProtocol};
 
 /// Where OTLP/HTTP takes logs, below the endpoint.
@@ -118,9 +112,9 @@ impl Endpoint {
             OtlpProtocol::HttpProtobuf => logs_path(uri.path()),
         };
         let tls = if tls {
-            Some(trust(settings.ca_file.as_deref())?)
+            Some(trust::trusted(settings.ca_file.as_deref())?)
         } else {
-            plain(settings.ca_file.as_deref())?
+            trust::none(settings.ca_file.as_deref())?
         };
         let mut parts = uri.into_parts();
         parts.path_and_query =
@@ -133,45 +127,6 @@ impl Endpoint {
             timeout: settings.timeout,
         })
     }
-}
-
-/// The authorities of the public web, or those of the file and no others.
-fn trust(ca_file: Option<&Path>) -> Result<RootCertStore, OtlpError> {
-    let Some(path) = ca_file else {
-        return Ok(RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        });
-    };
-    let wrong = |problem: String| OtlpError::Authority {
-        path: path.to_owned(),
-        problem,
-    };
-    let text = fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let certificates = certificates.map_err(|error| wrong(format!("is not PEM: {error}; write certificates only")))?;
-    let mut store = RootCertStore::empty();
-    for certificate in certificates {
-        store
-            .add(certificate)
-            .map_err(|error| wrong(format!("has a certificate that cannot be used: {error}")))?;
-    }
-    match store.is_empty() {
-        true => Err(wrong(
-            "has no certificate in it; it must be PEM, with BEGIN CERTIFICATE".into(),
-        )),
-        false => Ok(store),
-    }
-}
-
-/// Who names an authority expects encryption.
-fn plain(ca_file: Option<&Path>) -> Result<Option<RootCertStore>, OtlpError> {
-    let problem = "is set, and the endpoint is not encrypted; write https:// in endpoint, or remove ca_file";
-    ca_file.map_or(Ok(None), |path| {
-        Err(OtlpError::Authority {
-            path: path.to_owned(),
-            problem: problem.into(),
-        })
-    })
 }
 
 /// The endpoint is a base unless it names the logs already, as OpenTelemetry's own settings have it.
@@ -308,27 +263,5 @@ mod tests {
                 "{error}"
             );
         }
-    }
-
-    #[test]
-    fn authorities_are_read_at_once() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut settings = settings(OtlpProtocol::Grpc);
-        let mut error = |endpoint: &str, name: &str, text: &str| {
-            let path = directory.path().join(name);
-            if !text.is_empty() {
-                fs::write(&path, text).unwrap();
-            }
-            settings.ca_file = Some(path);
-            Endpoint::parse(endpoint, &settings)
-                .map(|e| e.uri)
-                .unwrap_err()
-                .to_string()
-        };
-        assert!(error("https://x", "absent", "").contains("cannot be read: No such file"));
-        assert!(error("https://x", "text", "hello").contains("has no certificate in it"));
-        let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
-        assert!(error("https://x", "broken", broken).contains("is not PEM"));
-        assert!(error("http://x", "text", "hello").contains("write https://"));
     }
 }

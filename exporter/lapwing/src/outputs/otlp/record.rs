@@ -92,7 +92,10 @@ pub(super) fn log_record(record: &AlertRecord) -> LogRecord {
     if let Some(file) = &alert.file {
         about_file(&mut a, file);
     }
-    a.maybe_text("container.id", alert.container.as_ref().map(|container| container.id.as_str()));
+    a.maybe_text(
+        "container.id",
+        alert.container.as_ref().map(|container| container.id.as_str()),
+    );
     if let Some(score) = &alert.score {
         about_score(&mut a, score);
     }
