@@ -82,6 +82,7 @@ impl Agent {
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         whole
             .lines()
+            .filter(|line| !line.is_empty())
             .map(|line| serde_json::from_str(line).context(format!("not JSON: {line}")))
             .collect()
     }

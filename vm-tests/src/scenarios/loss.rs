@@ -69,7 +69,7 @@ fn operations() -> Result<()> {
 }
 
 /// A ring far too small, drained too seldom. Only successful opens for writing are asked for: these the kernel can tell from all else in
-/// either flavour, so that not one record of others is in the ring and the sum is exact.
+/// either flavour, so that hardly a record of others (files without a path, such as O_TMPFILE) is in the ring.
 fn full_ring() -> Result<()> {
     let small = "file_ring = \"64KiB\"\ndrain_interval = \"100ms\"";
     let agent = Agent::start("production", &counting(small, r#"["write"]"#))?;
@@ -113,11 +113,16 @@ fn settled(agent: &Agent, before: &Metrics, rule: &str, sensor: &str, made: u64)
     let deadline = std::time::Instant::now() + SETTLE;
     loop {
         let (seen, lost) = numbers()?;
-        // The lifecycle ring carries everybody's processes: a loss there cannot be told from one of ours, so it may only be more.
-        let accounted = if sensor == "process" && lost > 0 {
-            seen + lost >= made && seen <= made
+        let accounted = if lost == 0 {
+            seen == made
         } else {
-            seen + lost == made
+            // What others do at the same time may be lost with ours: a guest has no others, and the file ring hardly carries theirs.
+            let others = match (sensor, std::env::var_os("LAPWING_EXPECT_FLAVOUR")) {
+                ("process", _) => u64::MAX / 2,
+                (_, Some(_)) => 0,
+                (_, None) => made / 1000,
+            };
+            seen <= made && (made..=made + others).contains(&(seen + lost))
         };
         if accounted {
             println!("  {rule}: {made} made = {seen} seen + {lost} counted as lost");
