@@ -238,7 +238,11 @@ fn programs_in_memory_and_scripts_are_seen() {
             exec.snapshot.executable = Value::Partial("/d/d/x".into());
         });
     };
-    expect("a path too long to be known", deep, &["exec-too-deep process.exec high"]);
+    expect(
+        "a path too long to be known",
+        deep,
+        &["exec-too-deep process.exec high"],
+    );
     let runc = |events: &mut Synthetic| {
         events
             .fork(ROOT_SHELL, 690)
@@ -364,6 +368,43 @@ fn ordinary_work_is_quiet() {
             .exit(700, 0);
     };
     expect("looking into a file with vim", edit, &[]);
+}
+
+/// A new account is news, once for each file that changes; how the tool goes about it is not.
+#[test]
+fn a_new_account_gives_one_alert_for_each_file() {
+    let useradd = |events: &mut Synthetic| {
+        events
+            .fork(ROOT_SHELL, 700)
+            .exec(700, "/usr/sbin/useradd", &["useradd", "alice"]);
+        for file in ["passwd", "shadow", "group", "gshadow", "subuid", "subgid"] {
+            let path = |suffix: &str| format!("/etc/{file}{suffix}");
+            let known = |path: String| lapwing_engine::event::Value::Known(path.as_str().into());
+            events.file(700, FileOp::Create, &path(".700"));
+            // The lock is a hard link to the file just made.
+            events.file_with(700, FileOp::Create, &path(".lock"), |link| {
+                link.target = known(path(".700"))
+            });
+            events
+                .file(700, FileOp::Delete, &path(".700"))
+                .file(700, FileOp::Write, &path(""));
+            events
+                .file(700, FileOp::Create, &path("-"))
+                .file(700, FileOp::Permission, &path("-"));
+            events
+                .file(700, FileOp::Create, &path("+"))
+                .file(700, FileOp::Permission, &path("+"));
+            events.file_with(700, FileOp::Rename, &path("+"), |rename| {
+                rename.target = known(path(""))
+            });
+            events.file(700, FileOp::Delete, &path(".lock"));
+        }
+    };
+    expect("useradd", useradd, &["etc file.rename high"; 4]);
+    let by_hand = |events: &mut Synthetic| {
+        events.file(ROOT_SHELL, FileOp::Write, "/etc/passwd");
+    };
+    expect("an editor", by_hand, &["etc file.write high"]);
 }
 
 /// What nobody told us of gives a bounded number of alerts: the first few, then one summary for each rule.
