@@ -401,6 +401,16 @@ fn a_new_account_gives_one_alert_for_each_file() {
         }
     };
     expect("useradd", useradd, &["etc file.rename high"; 4]);
+    let password = |events: &mut Synthetic| {
+        events.fork(ROOT_SHELL, 700).exec(700, "/usr/bin/passwd", &["passwd"]);
+        events
+            .file(700, FileOp::Create, "/etc/nshadow")
+            .file(700, FileOp::Permission, "/etc/nshadow");
+        events.file_with(700, FileOp::Rename, "/etc/nshadow", |rename| {
+            rename.target = lapwing_engine::event::Value::Known("/etc/shadow".into());
+        });
+    };
+    expect("passwd", password, &["etc file.rename high"]);
     let by_hand = |events: &mut Synthetic| {
         events.file(ROOT_SHELL, FileOp::Write, "/etc/passwd");
     };
