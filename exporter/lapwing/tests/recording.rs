@@ -247,12 +247,13 @@ fn the_time_bound_counts_from_the_first_tick() {
 }
 
 /// A disk with room for so many bytes.
-struct Disk(usize);
+struct Disk<'a>(usize, &'a mut Vec<u8>);
 
-impl Write for Disk {
+impl Write for Disk<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let taken = bytes.len().min(self.0);
         self.0 -= taken;
+        self.1.extend_from_slice(&bytes[..taken]);
         if taken == 0 {
             Err(std::io::Error::from_raw_os_error(28))
         } else {
@@ -268,12 +269,23 @@ impl Write for Disk {
 #[test]
 fn a_full_disk_ends_the_recording_and_is_said() {
     let event = &events::every_kind()[0];
-    let mut writer = Writer::new(Disk(100_000), &meta(), Limits::default()).unwrap();
+    let mut file = Vec::new();
+    let mut writer = Writer::new(Disk(100_000, &mut file), &meta(), Limits::default()).unwrap();
     for _ in 0..10_000 {
         writer.event(event);
     }
     let summary = writer.finish();
-    assert!(summary.refused > 0);
+    assert_eq!(summary.events + summary.refused, 10_000);
+    let (found, error) = read(&file);
+    assert!(
+        found.len() as u64 >= summary.events && summary.events > 100,
+        "{summary:?}, {} are readable",
+        found.len()
+    );
+    assert!(
+        matches!(error, Some(ReadError::Truncated { .. } | ReadError::Unfinished { .. })),
+        "{error:?}"
+    );
     assert!(
         matches!(&summary.reason, Stop::Failed(why) if why.contains("No space left")),
         "{summary:?}"

@@ -41,7 +41,7 @@ impl Default for Limits {
 /// What a recording came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// Events in the file.
+    /// Events in the file (of a piece that could not be written in full, none).
     pub events: u64,
     /// Bytes in the file.
     pub bytes: u64,
@@ -63,6 +63,8 @@ pub struct Writer<W: Write = File> {
     /// Bytes handed to `sink`.
     written: u64,
     events: u64,
+    /// Of the events, those still in `buffer`.
+    buffered: u64,
     refused: u64,
     started: Option<BootTime>,
     flushed: BootTime,
@@ -113,6 +115,7 @@ impl<W: Write> Writer<W> {
             limits,
             written: 0,
             events: 0,
+            buffered: 0,
             refused: 0,
             started: None,
             flushed: BootTime::default(),
@@ -128,9 +131,7 @@ impl<W: Write> Writer<W> {
 
     /// Records what goes into `Engine::observe`.
     pub fn event(&mut self, event: &Event) {
-        if self.item(ItemRef::Event(event)) {
-            self.events += 1;
-        }
+        self.item(ItemRef::Event(event));
     }
 
     /// Records what goes into `Engine::tick`, and looks at the time: this is where `--for` ends a recording.
@@ -178,27 +179,26 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Records one item; false when it was refused.
-    fn item(&mut self, item: ItemRef<'_>) -> bool {
-        if self.stopped.is_some() {
-            self.refused += 1;
-            return false;
-        }
+    /// Records one item, or counts it as refused.
+    fn item(&mut self, item: ItemRef<'_>) {
         let before = self.buffer.len();
-        if self.frame(&item).is_err() {
+        if self.stopped.is_some() || self.frame(&item).is_err() {
             self.refused += 1;
-            return false;
+            return;
         }
         if self.written + self.buffer.len() as u64 + END_RESERVE > self.limits.bytes {
             self.buffer.truncate(before);
             self.refused += 1;
             self.stop(Stop::Size);
-            return false;
+            return;
+        }
+        if matches!(item, ItemRef::Event(_)) {
+            self.events += 1;
+            self.buffered += 1;
         }
         if self.buffer.len() >= BUFFER {
             self.flush_or_stop();
         }
-        true
     }
 
     /// Appends a frame to the buffer, or leaves the buffer as it was and says why.
@@ -241,7 +241,11 @@ impl<W: Write> Writer<W> {
         let result = self.sink.write_all(&self.buffer).and_then(|()| self.sink.flush());
         if result.is_ok() {
             self.written += self.buffer.len() as u64;
+        } else {
+            self.events -= self.buffered;
+            self.refused += self.buffered;
         }
+        self.buffered = 0;
         self.buffer.clear();
         result
     }
