@@ -7,10 +7,20 @@ use lapwing_engine::rule::RuleSet;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let source = Source { name: "lapwing.toml".into(), text: text.into(), ruleset: "local" };
-    let input = Input { files: vec![source], ..Input::default() };
+    let source = Source {
+        name: "lapwing.toml".into(),
+        text: text.into(),
+        ruleset: "local",
+    };
+    let input = Input {
+        files: vec![source],
+        ..Input::default()
+    };
     match parse(&input) {
-        Ok(loaded) => assert!(RuleSet::compile(&loaded.specs).is_ok(), "what is reported as right compiles"),
+        Ok(loaded) => assert!(
+            RuleSet::compile(&loaded.specs).is_ok(),
+            "what is reported as right compiles"
+        ),
         Err(problems) => {
             assert!(!problems.is_empty(), "a refusal says why");
             let lines = text.split('\n').count();

@@ -12,7 +12,10 @@ use libfuzzer_sys::fuzz_target;
 const SIZE: std::ops::Range<usize> = 24..28;
 
 static WATCHES: LazyLock<WatchNames> = LazyLock::new(|| {
-    let name = |n: u32| WatchName { id: format!("watch-{n}").into(), recursive: n % 2 == 0 };
+    let name = |n: u32| WatchName {
+        id: format!("watch-{n}").into(),
+        recursive: n % 2 == 0,
+    };
     (0..4).map(|n| (n, [name(n), name(n + 4)].into())).collect()
 });
 

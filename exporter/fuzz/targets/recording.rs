@@ -30,13 +30,18 @@ fn read(file: &[u8]) {
             Item::Event(event) => writer.event(event),
             Item::Tick(now) => writer.tick(*now),
             Item::Lost { sensor, stage, count } => writer.lost(*sensor, stage, *count),
-            Item::Reload { generation, config_hash } => writer.reload(*generation, config_hash),
+            Item::Reload {
+                generation,
+                config_hash,
+            } => writer.reload(*generation, config_hash),
             Item::End { .. } => {}
         }
     }
     assert_eq!(writer.finish().refused, 0);
-    let again: Vec<Item> =
-        Reader::new(&copy[..]).expect("just written").map(|item| item.expect("just written")).collect();
+    let again: Vec<Item> = Reader::new(&copy[..])
+        .expect("just written")
+        .map(|item| item.expect("just written"))
+        .collect();
     assert_eq!(again[..again.len() - 1], items);
 }
 

@@ -1,5 +1,7 @@
 //! A replay says what the live engine said: the same alerts, in the same order, with the same ids, times and scores.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{fs, process::Command, sync::Arc};
 
 use lapwing::{
