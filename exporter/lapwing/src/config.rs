@@ -252,7 +252,10 @@ impl Default for Config {
                 alert_queue: 4_096,
                 bpf_stats: false,
             },
-            log: Log { level: "info".into(), format: LogFormat::Auto },
+            log: Log {
+                level: "info".into(),
+                format: LogFormat::Auto,
+            },
             metrics: Metrics {
                 enabled: true,
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 19754)),
@@ -266,7 +269,10 @@ impl Default for Config {
                 ca_file: None,
                 timeout: Duration::from_secs(10),
             },
-            json: Json { enabled: true, path: "-".into() },
+            json: Json {
+                enabled: true,
+                path: "-".into(),
+            },
             score: Score {
                 threshold: 100,
                 half_life: Duration::from_secs(600),
@@ -277,7 +283,11 @@ impl Default for Config {
                 fold_window: Duration::from_secs(60),
                 fold_after: 5,
             },
-            process: Process { enabled: true, max_processes: 65_536, keep_exited: Duration::from_secs(60) },
+            process: Process {
+                enabled: true,
+                max_processes: 65_536,
+                keep_exited: Duration::from_secs(60),
+            },
             file: Switch { enabled: true },
             network: Switch { enabled: false },
         }

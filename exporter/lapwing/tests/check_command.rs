@@ -59,13 +59,7 @@ fn every_problem_is_printed_and_the_exit_code_is_1() {
 #[test]
 fn the_other_commands_refuse_a_bad_configuration_too() {
     let (_directory, path) = file("x = 1");
-    for arguments in [
-        &["rules", "list"][..],
-        &["run"],
-        &["probes"],
-        &["status"],
-        &[],
-    ] {
+    for arguments in [&["rules", "list"][..], &["run"], &["probes"], &["status"], &[]] {
         let output = lapwing(&[&["--config", &path], arguments].concat(), &[]);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stderr));
         assert!(
