@@ -18,7 +18,7 @@ use lapwing::{
     control::{Control, ControlError},
     metrics::{
         ConfigInfo, Metrics, Snapshot,
-        snapshot::{LossCount, QueueDepth},
+        snapshot::{IncompleteCount, LossCount, QueueDepth},
     },
     status::{self, StatusError},
 };
@@ -46,6 +46,10 @@ fn metrics() -> Metrics {
             sensor: Sensor::File,
             stage: "ring_full",
             count: 42,
+        }],
+        incomplete: vec![IncompleteCount {
+            reason: "exit_unseen",
+            count: 5,
         }],
         queues: vec![QueueDepth {
             name: "events",
@@ -203,6 +207,7 @@ fn the_command_shows_a_table_or_says_why_not() {
         "profile demo",
         "ready",
         "file ring_full",
+        "exit_unseen",
         "42",
         "3 of 1024 waiting",
         "json",

@@ -14,6 +14,7 @@ pub(super) fn render(status: &Value, bold: bool) -> String {
     page.hooks(&status["hooks"]);
     page.counts("Events", &status["events"], &["sensor", "kind"], "none yet");
     page.counts("Lost", &status["losses"], &["sensor", "stage"], "nothing");
+    page.counts("Known in part", &status["incomplete"], &["reason"], "none");
     page.counts("Alerts", &status["alerts"], &["rule", "severity"], "none yet");
     page.outputs(&status["outputs"]);
     page.bounded(status);
