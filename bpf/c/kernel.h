@@ -124,6 +124,7 @@ struct mm_struct {
 
 struct linux_binprm {
 	struct file *file;
+	struct file *executable; /* what `file` interprets: a script, or by binfmt_misc a program that lends its credentials */
 	const char *filename;
 };
 

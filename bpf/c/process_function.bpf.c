@@ -21,6 +21,11 @@ int BPF_PROG(lw_on_commit_creds, struct cred *new)
 
 	if (BPF_CORE_READ_BITFIELD_PROBED(task, in_execve))
 		return 0;
+	/* A thread that nobody has told of yet: what it is now is what it was. */
+	if (lw_remembers() && !bpf_map_lookup_elem(&lw_remembered, &tid)) {
+		lw_read_current_creds(&creds);
+		lw_remember(tid, &creds);
+	}
 	lw_read_creds(&creds, new);
 	if (!lw_is_self(LW_PROCESS))
 		lw_compare(tid, &creds, LW_FUNCTION);

@@ -33,21 +33,31 @@ int BPF_PROG(lw_on_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
+/* Whether the file explains that the process became somebody else. */
+static __always_inline bool lw_is_setuid(struct linux_binprm *bprm)
+{
+	__u16 modes = bprm->file->f_inode->i_mode;
+
+	if (bprm->executable)
+		modes |= bprm->executable->f_inode->i_mode;
+	return modes & S_ISUID;
+}
+
 /*
  * What the thread was before the exec. A change to root that the file does not explain happened before it, and is told apart,
  * so that one escalation is one event.
  */
-static __always_inline void lw_before_exec(struct lw_exec *e, __u32 old_tid, __u32 tid, const struct lw_memory *now)
+static __always_inline void lw_before_exec(struct lw_exec *e, __u32 old_tid, __u32 tid, const struct lw_memory *now, bool setuid)
 {
 	struct lw_memory *was = bpf_map_lookup_elem(&lw_remembered, &old_tid);
 
 	if (!was || !lw_remembers()) {
 		e->header.flags |= LW_BEFORE_GUESSED;
 		e->before = now->creds;
-		if (e->process.mode & S_ISUID)
+		if (setuid)
 			e->before.euid = e->before.suid = e->before.fsuid = now->creds.uid;
 	} else {
-		if (!(e->process.mode & S_ISUID))
+		if (!setuid)
 			lw_compare(old_tid, now, LW_FUNCTION);
 		/* As it is now: lw_compare may just have renewed it. */
 		e->before = was->creds;
@@ -76,7 +86,7 @@ int BPF_PROG(lw_on_exec, struct task_struct *task, int old_tid, struct linux_bin
 	e->process.creds = creds.creds;
 	lw_read_task(&e->process, task);
 	lw_read_executable(&e->process, file);
-	lw_before_exec(e, old_tid, task->pid, &creds);
+	lw_before_exec(e, old_tid, task->pid, &creds, lw_is_setuid(bprm));
 
 	lw_path_walk(&s->walk, file->f_path.mnt, file->f_path.dentry);
 	lw_tail_path(s, LW_EXECUTABLE);

@@ -74,7 +74,7 @@ impl Sensors {
             },
             _stats: stats,
         };
-        sensors.configure(interest).map_err(Unavailable::maps)?;
+        sensors.configure(interest, true).map_err(Unavailable::maps)?;
         sensors
             .install(interest)
             .map_err(|error| Unavailable::Maps { why: error.to_string() })?;
@@ -89,10 +89,27 @@ impl Sensors {
     /// Makes the kernel judge by `interest` from now on: attaches what is newly needed, detaches what is not.
     pub fn apply(&mut self, interest: &Interest) -> Result<(), ApplyError> {
         self.install(interest).map_err(|error| ApplyError(error.to_string()))?;
-        self.configure(interest)
+        let anew = wants_credentials(interest) && self.config.flags & lw_want::LW_WANT_CREDENTIALS.0 == 0;
+        self.configure(interest, !anew)
             .map_err(|error| ApplyError(error.to_string()))?;
         self.choose(interest, None);
+        if anew {
+            // What was remembered before is old, and would look like changes that no call made.
+            self.forget_credentials();
+            self.configure(interest, true)
+                .map_err(|error| ApplyError(error.to_string()))?;
+            self.seed().map_err(|error| ApplyError(error.to_string()))?;
+        }
         Ok(())
+    }
+
+    fn forget_credentials(&self) {
+        if let Some(remembered) = self.base.map("lw_remembered") {
+            let threads: Vec<_> = remembered.keys().collect();
+            for thread in threads {
+                let _ = remembered.delete(&thread); // it may have ended
+            }
+        }
     }
 
     /// Asks the kernel for the keys of the watched paths anew, if anything was mounted or unmounted since the last call; says whether. Cheap
@@ -129,9 +146,9 @@ impl Sensors {
         }
     }
 
-    fn configure(&mut self, interest: &Interest) -> libbpf_rs::Result<()> {
+    fn configure(&mut self, interest: &Interest, remember: bool) -> libbpf_rs::Result<()> {
         self.config.generation = interest.generation;
-        self.config.flags = if interest.process && interest.credentials {
+        self.config.flags = if remember && wants_credentials(interest) {
             lw_want::LW_WANT_CREDENTIALS.0
         } else {
             0
@@ -287,6 +304,10 @@ fn attached_programs(states: &BTreeMap<(&str, Flavour), State>) -> BTreeSet<&'st
         .flat_map(|(_, variant)| variant.programs.iter().chain(variant.optional))
         .copied()
         .collect()
+}
+
+fn wants_credentials(interest: &Interest) -> bool {
+    interest.process && interest.credentials
 }
 
 /// The rows of a hook, with what is not seen: with the attached variant, or with none.

@@ -330,6 +330,41 @@ fn becoming_root_by_a_call_is_told_once_and_so_is_the_refusal() {
     assert_eq!(changes(&rig.events), [(65534, 0, true, 0), (65534, 65534, true, 1)]);
 }
 
+#[test]
+fn credentials_that_changed_while_nobody_asked_are_no_change() {
+    use rustix::{process::Uid, thread};
+    let mut interest = everything();
+    let mut rig = Rig::open(&Options::default(), &interest);
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let (done, step) = std::sync::mpsc::channel::<()>();
+    let worker = std::thread::spawn(move || {
+        thread::set_thread_res_uid(None::<Uid>, Uid::from_raw(65534), None::<Uid>).unwrap();
+        done.send(()).unwrap();
+        wait.recv().unwrap();
+        thread::set_thread_res_uid(None::<Uid>, Uid::ROOT, None::<Uid>).unwrap();
+        done.send(()).unwrap();
+        wait.recv().unwrap();
+        Command::new("/bin/true").status().unwrap();
+    });
+    step.recv().unwrap();
+    interest.credentials = false;
+    rig.sensors.apply(&interest).unwrap();
+    go.send(()).unwrap();
+    step.recv().unwrap();
+    rig.sensors.apply(&everything()).unwrap();
+    go.send(()).unwrap();
+    worker.join().unwrap();
+    rig.drain();
+    let me = std::process::id();
+    assert!(rig.of(me).iter().any(|event| matches!(event.body, Body::Fork(_))));
+    let changes: Vec<_> = rig
+        .of(me)
+        .into_iter()
+        .filter(|event| matches!(event.body, Body::Credentials(_)))
+        .collect();
+    assert!(changes.is_empty(), "{changes:#?}");
+}
+
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn becoming_root_by_a_call_that_no_hook_sees_is_noticed_at_the_next_fork() {

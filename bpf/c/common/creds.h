@@ -59,8 +59,8 @@ static __always_inline bool lw_remembers(void)
 
 static __always_inline void lw_remember(__u32 tid, const struct lw_memory *m)
 {
-	if (lw_remembers())
-		bpf_map_update_elem(&lw_remembered, &tid, m, BPF_ANY);
+	if (lw_remembers() && bpf_map_update_elem(&lw_remembered, &tid, m, BPF_ANY))
+		lw_count(LW_PROCESS, LW_NO_MEMORY);
 }
 
 /* Whether no call could have made this thread root: no uid of it was 0 and it was not allowed to set others. */

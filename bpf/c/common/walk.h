@@ -90,11 +90,14 @@ static __always_inline void lw_path_clear(struct lw_path *w)
 	w->text[LW_PATH_END] = 0;
 }
 
-/* bpf_loop came with 5.17; before 5.13 a program may not even mention a callback, so there the objects are built without. */
+/*
+ * bpf_loop came with 5.17; before 5.13 a program may not even mention a callback, so every object is built twice. One build has only one of the
+ * two loops: a plain loop that is never run is checked all the same.
+ */
 #ifdef LW_NO_LOOP
 #define LW_HAS_LOOP 0
 #else
-#define LW_HAS_LOOP bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_loop)
+#define LW_HAS_LOOP 1
 #endif
 
 static long lw_path_loop(__u32 i, struct lw_path **w)
