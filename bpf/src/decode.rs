@@ -6,8 +6,8 @@ mod tail;
 
 use lapwing_engine::event::{Abi, BootTime, Event, Flavour, Header, ProcessKey, Syscall};
 
-use crate::wire::{self, lw_abi, lw_flavour, lw_header, lw_kind};
 pub use crate::watch::{WatchName, WatchNames};
+use crate::wire::{self, lw_abi, lw_flavour, lw_header, lw_kind};
 use tail::Tail;
 
 pub(crate) use process::arguments;
@@ -51,7 +51,10 @@ pub fn decode(record: &[u8], watches: &WatchNames) -> Result<Event, DecodeError>
         lw_kind::LW_FILE => file::event(front, &tail, watches)?,
         _ => return Err(DecodeError::Unknown),
     };
-    Ok(Event { header: header(&raw)?, body })
+    Ok(Event {
+        header: header(&raw)?,
+        body,
+    })
 }
 
 fn header(raw: &lw_header) -> Result<Header, DecodeError> {
@@ -70,11 +73,17 @@ fn header(raw: &lw_header) -> Result<Header, DecodeError> {
     };
     Ok(Header {
         time: BootTime(raw.time),
-        process: ProcessKey { pid: raw.pid, start: raw.start },
+        process: ProcessKey {
+            pid: raw.pid,
+            start: raw.start,
+        },
         tid: raw.tid,
         cpu: raw.cpu,
         seq: raw.seq,
-        syscall: abi.filter(|_| raw.syscall >= 0).map(|abi| Syscall { number: raw.syscall, abi }),
+        syscall: abi.filter(|_| raw.syscall >= 0).map(|abi| Syscall {
+            number: raw.syscall,
+            abi,
+        }),
         generation: raw.generation,
         flavour,
     })

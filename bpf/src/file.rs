@@ -20,25 +20,42 @@ use crate::hooks::{Hook, Variant};
 
 /// Whether some watch wants one of `ops`.
 fn wants(interest: &Interest, ops: &[FileOp]) -> bool {
-    interest.watches.iter().any(|watch| ops.iter().any(|op| watch.access.contains(*op)))
+    interest
+        .watches
+        .iter()
+        .any(|watch| ops.iter().any(|op| watch.access.contains(*op)))
 }
 
 /// The system-call flavour of everything: one program, which is told the calls that are its own.
 const SYSCALL: &[&str] = &["lw_file_sys_exit"];
 const RACE: &str = "io_uring; the strings of a call are read when it ends, so another thread may have changed them";
-const RACE_NAMES: &str = "io_uring; renames and the like in a path that changes at the same moment: userspace resolves it afterwards";
+const RACE_NAMES: &str =
+    "io_uring; renames and the like in a path that changes at the same moment: userspace resolves it afterwards";
 
-const EARLY: &str = "refusals before the object is found: a read-only file system, a directory that may not be searched";
+const EARLY: &str =
+    "refusals before the object is found: a read-only file system, a directory that may not be searched";
 
 macro_rules! function {
     ($object:literal, $programs:expr, $optional:expr, $unseen:expr) => {
-        Variant { flavour: Flavour::Function, object: $object, programs: $programs, optional: $optional, unseen: $unseen }
+        Variant {
+            flavour: Flavour::Function,
+            object: $object,
+            programs: $programs,
+            optional: $optional,
+            unseen: $unseen,
+        }
     };
 }
 
 macro_rules! syscall {
     ($unseen:expr) => {
-        Variant { flavour: Flavour::Syscall, object: "file_syscall", programs: SYSCALL, optional: &[], unseen: $unseen }
+        Variant {
+            flavour: Flavour::Syscall,
+            object: "file_syscall",
+            programs: SYSCALL,
+            optional: &[],
+            unseen: $unseen,
+        }
     };
 }
 
@@ -48,9 +65,7 @@ pub(crate) const HOOKS: &[Hook] = &[
         sensor: Sensor::File,
         name: OPEN,
         needed: |interest| wants(interest, &[FileOp::Create, FileOp::Write, FileOp::Read]),
-        variants: &[
-            function!("file_open", &["lw_do_filp_open"], &[], ""),
-            syscall!(RACE)],
+        variants: &[function!("file_open", &["lw_do_filp_open"], &[], ""), syscall!(RACE)],
         unseen: "opens: files created, opened for writing or for reading",
     },
     Hook {
@@ -74,7 +89,8 @@ pub(crate) const HOOKS: &[Hook] = &[
                 &[],
                 EARLY
             ),
-            syscall!(RACE_NAMES)],
+            syscall!(RACE_NAMES),
+        ],
         unseen: "directories, links and special files that appear",
     },
     Hook {
@@ -82,8 +98,14 @@ pub(crate) const HOOKS: &[Hook] = &[
         name: DELETE,
         needed: |interest| wants(interest, &[FileOp::Delete]),
         variants: &[
-            function!("file_names", &["lw_path_unlink", "lw_path_rmdir", "lw_vfs_unlink", "lw_vfs_rmdir"], &[], EARLY),
-            syscall!(RACE_NAMES)],
+            function!(
+                "file_names",
+                &["lw_path_unlink", "lw_path_rmdir", "lw_vfs_unlink", "lw_vfs_rmdir"],
+                &[],
+                EARLY
+            ),
+            syscall!(RACE_NAMES),
+        ],
         unseen: "deletions",
     },
     Hook {
@@ -92,7 +114,8 @@ pub(crate) const HOOKS: &[Hook] = &[
         needed: |interest| wants(interest, &[FileOp::Rename]),
         variants: &[
             function!("file_names", &["lw_path_rename", "lw_vfs_rename"], &[], EARLY),
-            syscall!(RACE_NAMES)],
+            syscall!(RACE_NAMES),
+        ],
         unseen: "renames",
     },
     Hook {
@@ -102,11 +125,18 @@ pub(crate) const HOOKS: &[Hook] = &[
         variants: &[
             function!(
                 "file_change",
-                &["lw_path_chmod", "lw_path_chown", "lw_notify_change", "lw_vfs_setxattr", "lw_vfs_removexattr"],
+                &[
+                    "lw_path_chmod",
+                    "lw_path_chown",
+                    "lw_notify_change",
+                    "lw_vfs_setxattr",
+                    "lw_vfs_removexattr"
+                ],
                 &["lw_vfs_set_acl", "lw_vfs_remove_acl"],
                 EARLY
             ),
-            syscall!(RACE_NAMES)],
+            syscall!(RACE_NAMES),
+        ],
         unseen: "changes of mode, owner and extended attributes",
     },
     Hook {
@@ -114,8 +144,14 @@ pub(crate) const HOOKS: &[Hook] = &[
         name: TRUNCATE,
         needed: |interest| wants(interest, &[FileOp::Write]),
         variants: &[
-            function!("file_change", &["lw_vfs_truncate"], &["lw_do_ftruncate", "lw_do_sys_ftruncate"], EARLY),
-            syscall!(RACE_NAMES)],
+            function!(
+                "file_change",
+                &["lw_vfs_truncate"],
+                &["lw_do_ftruncate", "lw_do_sys_ftruncate"],
+                EARLY
+            ),
+            syscall!(RACE_NAMES),
+        ],
         unseen: "truncations",
     },
     Hook {
@@ -181,7 +217,13 @@ fn act_in(place: &Path) -> io::Result<()> {
     let _ = rustix::fs::removexattr(&file, "user.lapwing");
     symlink("file", place.join("symlink"))?;
     fs::hard_link(&file, place.join("link"))?;
-    mknodat(rustix::fs::CWD, place.join("node"), FileType::RegularFile, Mode::RUSR, 0)?;
+    mknodat(
+        rustix::fs::CWD,
+        place.join("node"),
+        FileType::RegularFile,
+        Mode::RUSR,
+        0,
+    )?;
     mknodat(rustix::fs::CWD, place.join("fifo"), FileType::Fifo, Mode::RUSR, 0)?;
     fs::rename(&file, place.join("renamed"))?;
     Ok(())

@@ -1,10 +1,16 @@
 //! Loads programs of one object and attaches them, each by itself: one that fails takes no other with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
+};
 
-use libbpf_rs::{Link, Object, ObjectBuilder, OpenObject, btf::types::Func};
+use libbpf_rs::{Btf, Link, Object, ObjectBuilder, OpenObject, btf::types::Func};
 
 use crate::{base::Base, libbpf_log, object::SOURCES};
+
+/// Functions that newer kernels call otherwise, with the same arguments: what a program's section says, and the new name.
+const RENAMED: &[(&str, &str)] = &[("do_filp_open", "do_file_open") /* by 7.2 */];
 
 /// Programs of one object, loaded and attached.
 pub(crate) struct Loaded {
@@ -82,11 +88,31 @@ pub(crate) fn load(base: &Base, source: &str, programs: &BTreeSet<&'static str>)
     for mut program in open.progs_mut() {
         let wanted = programs.iter().any(|name| program.name() == *name);
         program.set_autoload(wanted);
+        if let Some((old, new)) = RENAMED.iter().find(|(old, _)| wanted && hooks(program.section(), old))
+            && !has_function(&kernel_types()?, old)
+        {
+            program
+                .set_attach_target(0, Some((*new).to_owned()))
+                .map_err(|error| format!("attaching to {new}: {error}"))?;
+        }
     }
     base.share(&mut open)
         .map_err(|error| format!("sharing maps with {source}: {error}"))?;
     libbpf_log::clear();
     open.load().map_err(|error| libbpf_log::explain(&error))
+}
+
+/// Whether a program's section says that it hooks `function`.
+fn hooks(section: &OsStr, function: &str) -> bool {
+    matches!(section.to_str().and_then(|section| section.split_once('/')), Some(("fentry" | "fexit", hooked)) if hooked == function)
+}
+
+fn kernel_types() -> Result<Btf<'static>, String> {
+    Btf::from_vmlinux().map_err(|error| format!("reading the kernel's BTF: {error}"))
+}
+
+fn has_function(types: &Btf<'_>, function: &str) -> bool {
+    types.type_by_name::<Func<'_>>(function).is_some()
 }
 
 fn open(source: &str) -> Result<OpenObject, String> {
@@ -121,15 +147,16 @@ fn missing(source: &str, programs: &BTreeSet<&'static str>) -> Result<Vec<(&'sta
     if hooked.is_empty() {
         return Ok(Vec::new());
     }
-    let btf = libbpf_rs::Btf::from_vmlinux().map_err(|error| format!("reading the kernel's BTF: {error}"))?;
+    let types = kernel_types()?;
+    let has = |function: &str| {
+        let new = RENAMED.iter().find(|(old, _)| *old == function);
+        has_function(&types, function) || new.is_some_and(|(_, new)| has_function(&types, new))
+    };
     Ok(hooked
         .into_iter()
         .filter_map(|(program, function)| match function {
             None => Some((program, format!("for {program} on this architecture"))),
-            Some(function) => btf
-                .type_by_name::<Func<'_>>(&function)
-                .is_none()
-                .then_some((program, function)),
+            Some(function) => (!has(&function)).then_some((program, function)),
         })
         .collect())
 }

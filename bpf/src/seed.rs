@@ -25,8 +25,13 @@ impl Sensors {
         let mut events = Vec::new();
         let mut rest = records.as_slice();
         // The header of a record begins with time, start and seq; its size is the u32 behind them.
-        while let Some(size) = rest.get(24..28).and_then(|b| Some(u32::from_ne_bytes(b.try_into().ok()?) as usize)) {
-            let Some((record, next)) = rest.split_at_checked(size).filter(|_| size > 0) else { break };
+        while let Some(size) = rest
+            .get(24..28)
+            .and_then(|b| Some(u32::from_ne_bytes(b.try_into().ok()?) as usize))
+        {
+            let Some((record, next)) = rest.split_at_checked(size).filter(|_| size > 0) else {
+                break;
+            };
             match decode(record, &WatchNames::new()) {
                 Ok(event) => events.push(event),
                 Err(error) => tracing::warn!(%error, "a process that runs already could not be read"),
@@ -42,10 +47,16 @@ impl Sensors {
     fn iterate(&self) -> Result<Vec<u8>, String> {
         const PROGRAM: &str = "lw_on_task";
         let object = loader::load(&self.base, "process_iter", &BTreeSet::from([PROGRAM]))?;
-        let program = object.progs_mut().find(|p| p.name() == PROGRAM).ok_or("no program lw_on_task")?;
+        let program = object
+            .progs_mut()
+            .find(|p| p.name() == PROGRAM)
+            .ok_or("no program lw_on_task")?;
         let link = program.attach().map_err(|error| error.to_string())?;
         let mut records = Vec::new();
-        Iter::new(&link).map_err(|error| error.to_string())?.read_to_end(&mut records).map_err(|error| error.to_string())?;
+        Iter::new(&link)
+            .map_err(|error| error.to_string())?
+            .read_to_end(&mut records)
+            .map_err(|error| error.to_string())?;
         Ok(records)
     }
 }

@@ -54,7 +54,11 @@ impl Place {
 }
 
 fn interest(watches: Vec<WatchPoint>) -> Interest {
-    Interest { generation: 3, watches, ..Interest::default() }
+    Interest {
+        generation: 3,
+        watches,
+        ..Interest::default()
+    }
 }
 
 /// Sensors that watch `in` and everything below.
@@ -69,7 +73,10 @@ fn options() -> Options {
         Ok("syscall") => Some(Flavour::Syscall),
         _ => None,
     };
-    Options { flavour, ..Options::default() }
+    Options {
+        flavour,
+        ..Options::default()
+    }
 }
 
 /// The file events of this process, so far.
@@ -97,14 +104,20 @@ fn one(rig: &mut Rig, act: impl FnOnce()) -> FileEvent {
 fn none(rig: &mut Rig, place: &Place, act: impl FnOnce()) {
     told(rig);
     act();
-    let told: Vec<_> = told(rig).into_iter().filter(|event| event.hits.is_some() || below(event, &place.inside(""))).collect();
+    let told: Vec<_> = told(rig)
+        .into_iter()
+        .filter(|event| event.hits.is_some() || below(event, &place.inside("")))
+        .collect();
     assert!(told.is_empty(), "{told:#?}");
 }
 
 /// Whether one of the strings of a call that userspace has to resolve leads into `directory`.
 fn below(event: &FileEvent, directory: &Path) -> bool {
     let Some(raw) = &event.raw else { return false };
-    [Some(&raw.0), raw.1.as_ref()].into_iter().flatten().any(|raw| path_of(raw).starts_with(directory.parent().unwrap()) && path_of(raw).starts_with(directory))
+    [Some(&raw.0), raw.1.as_ref()]
+        .into_iter()
+        .flatten()
+        .any(|raw| path_of(raw).starts_with(directory.parent().unwrap()) && path_of(raw).starts_with(directory))
 }
 
 fn path_of(raw: &lapwing_engine::event::RawPath) -> PathBuf {
@@ -152,7 +165,9 @@ fn an_open_that_creates_is_a_create() {
     is_about(&event, &place.inside("new"));
     assert!(event.key.is_some_and(|key| key.inode != 0));
     assert_eq!(event.mode & 0o170_000, 0o100_000);
-    none(&mut rig, &place, || drop(fs::File::create(place.outside("new")).unwrap()));
+    none(&mut rig, &place, || {
+        drop(fs::File::create(place.outside("new")).unwrap())
+    });
     assert_eq!(rig.lost(), 0);
 }
 
@@ -162,15 +177,27 @@ fn an_open_for_writing_is_a_write_and_for_reading_a_read() {
     fs::write(place.inside("file"), "x").unwrap();
     fs::write(place.outside("file"), "x").unwrap();
     let mut rig = rig(&place);
-    let event = one(&mut rig, || drop(fs::OpenOptions::new().append(true).open(place.inside("file")).unwrap()));
+    let event = one(&mut rig, || {
+        drop(fs::OpenOptions::new().append(true).open(place.inside("file")).unwrap())
+    });
     assert_eq!((event.op, event.flags & 0o2001), (FileOp::Write, 0o2001));
     is_about(&event, &place.inside("file"));
     let event = one(&mut rig, || drop(fs::File::open(place.inside("file")).unwrap()));
     assert_eq!(event.op, FileOp::Read);
     is_about(&event, &place.inside("file"));
-    let path_only = || drop(fs::OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(place.inside("file")).unwrap());
+    let path_only = || {
+        drop(
+            fs::OpenOptions::new()
+                .read(true)
+                .custom_flags(libc::O_PATH)
+                .open(place.inside("file"))
+                .unwrap(),
+        )
+    };
     none(&mut rig, &place, path_only);
-    none(&mut rig, &place, || drop(fs::File::open(place.outside("file")).unwrap()));
+    none(&mut rig, &place, || {
+        drop(fs::File::open(place.outside("file")).unwrap())
+    });
 }
 
 #[test]
@@ -182,9 +209,14 @@ fn creations_without_an_open() {
     assert_eq!(event.op, FileOp::Create);
     is_about(&event, &place.inside("dir"));
     let event = one(&mut rig, || symlink("text", place.inside("symlink")).unwrap());
-    assert_eq!((event.op, event.target.get().map(|t| t.to_vec())), (FileOp::Create, Some(b"text".to_vec())));
+    assert_eq!(
+        (event.op, event.target.get().map(|t| t.to_vec())),
+        (FileOp::Create, Some(b"text".to_vec()))
+    );
     is_about(&event, &place.inside("symlink"));
-    let event = one(&mut rig, || fs::hard_link(place.outside("file"), place.inside("link")).unwrap());
+    let event = one(&mut rig, || {
+        fs::hard_link(place.outside("file"), place.inside("link")).unwrap()
+    });
     assert_eq!(event.op, FileOp::Create);
     is_about(&event, &place.inside("link"));
     is_to(&event, &place.outside("file"));
@@ -225,14 +257,25 @@ fn a_single_name_in_a_directory_is_judged_by_the_kernel() {
     let mut rig = rig(&place);
     let inside = fs::File::open(place.inside("")).unwrap();
     let outside = fs::File::open(place.outside("")).unwrap();
-    let event = one(&mut rig, || rustix::fs::unlinkat(&inside, "a", rustix::fs::AtFlags::empty()).unwrap());
+    let event = one(&mut rig, || {
+        rustix::fs::unlinkat(&inside, "a", rustix::fs::AtFlags::empty()).unwrap()
+    });
     assert_eq!((event.op, &event.path), (FileOp::Delete, &value(&place.inside("a"))));
     assert_eq!(event.hits.as_deref(), Some(&["watch-in".into()][..]));
     told(&mut rig);
     rustix::fs::unlinkat(&outside, "a", rustix::fs::AtFlags::empty()).unwrap();
     assert_eq!(told(&mut rig), []);
-    let event = one(&mut rig, || rustix::fs::renameat(&outside, "b", &inside, "new").unwrap());
-    assert_eq!((event.op, &event.path, &event.target), (FileOp::Rename, &value(&place.outside("b")), &value(&place.inside("new"))));
+    let event = one(&mut rig, || {
+        rustix::fs::renameat(&outside, "b", &inside, "new").unwrap()
+    });
+    assert_eq!(
+        (event.op, &event.path, &event.target),
+        (
+            FileOp::Rename,
+            &value(&place.outside("b")),
+            &value(&place.inside("new"))
+        )
+    );
     rustix::fs::renameat(&outside, "c", &outside, "d").unwrap();
     assert_eq!(told(&mut rig), []);
 }
@@ -255,7 +298,9 @@ fn renames_match_by_either_end() {
         is_about(&event, &from);
         is_to(&event, &to);
     }
-    none(&mut rig, &place, || fs::rename(place.outside("b"), place.outside("c")).unwrap());
+    none(&mut rig, &place, || {
+        fs::rename(place.outside("b"), place.outside("c")).unwrap()
+    });
 }
 
 #[test]
@@ -264,19 +309,45 @@ fn permissions_and_owners() {
     fs::write(place.inside("file"), "x").unwrap();
     fs::write(place.outside("file"), "x").unwrap();
     let mut rig = rig(&place);
-    let event = one(&mut rig, || fs::set_permissions(place.inside("file"), fs::Permissions::from_mode(0o4755)).unwrap());
+    let event = one(&mut rig, || {
+        fs::set_permissions(place.inside("file"), fs::Permissions::from_mode(0o4755)).unwrap()
+    });
     assert_eq!((event.op, event.mode & 0o7777), (FileOp::Permission, 0o4755));
     is_about(&event, &place.inside("file"));
     let event = one(&mut rig, || chown(place.inside("file"), Some(65534), None).unwrap());
     assert_eq!((event.op, event.owner), (FileOp::Permission, Some((65534, u32::MAX))));
-    let file = fs::OpenOptions::new().custom_flags(libc::O_NOFOLLOW).read(true).open(place.inside("file")).unwrap();
-    let event = one(&mut rig, || file.set_permissions(fs::Permissions::from_mode(0o640)).unwrap());
-    assert_eq!((event.op, event.mode, &event.path), (FileOp::Permission, 0o100_640, &value(&place.inside("file"))));
+    let file = fs::OpenOptions::new()
+        .custom_flags(libc::O_NOFOLLOW)
+        .read(true)
+        .open(place.inside("file"))
+        .unwrap();
+    let event = one(&mut rig, || {
+        file.set_permissions(fs::Permissions::from_mode(0o640)).unwrap()
+    });
+    assert_eq!(
+        (event.op, event.mode, &event.path),
+        (FileOp::Permission, 0o100_640, &value(&place.inside("file")))
+    );
     assert_eq!(event.hits.as_deref(), Some(&["watch-in".into()][..]));
-    let xattr = || rustix::fs::setxattr(place.inside("file"), "trusted.lapwing", b"x", rustix::fs::XattrFlags::empty()).unwrap();
+    let xattr = || {
+        rustix::fs::setxattr(
+            place.inside("file"),
+            "trusted.lapwing",
+            b"x",
+            rustix::fs::XattrFlags::empty(),
+        )
+        .unwrap()
+    };
     assert_eq!(one(&mut rig, xattr).op, FileOp::Permission);
-    none(&mut rig, &place, || fs::set_permissions(place.outside("file"), fs::Permissions::from_mode(0o600)).unwrap());
-    let times = || fs::File::open(place.outside("file")).unwrap().set_modified(std::time::SystemTime::now()).unwrap();
+    none(&mut rig, &place, || {
+        fs::set_permissions(place.outside("file"), fs::Permissions::from_mode(0o600)).unwrap()
+    });
+    let times = || {
+        fs::File::open(place.outside("file"))
+            .unwrap()
+            .set_modified(std::time::SystemTime::now())
+            .unwrap()
+    };
     none(&mut rig, &place, times);
     file.set_modified(std::time::SystemTime::now()).unwrap();
     assert_eq!(told(&mut rig), [], "a time stamp is no permission");
@@ -295,7 +366,10 @@ fn truncations_are_writes() {
     let event = one(&mut rig, || drop(fs::File::create(place.inside("file")).unwrap()));
     assert_eq!(event.op, FileOp::Write, "an open that truncates is one event");
     let file = fs::OpenOptions::new().append(true).open(place.inside("file")).unwrap();
-    let event = one(&mut rig, || { told_nothing(); file.set_len(7).unwrap() });
+    let event = one(&mut rig, || {
+        told_nothing();
+        file.set_len(7).unwrap()
+    });
     assert_eq!((event.op, &event.path), (FileOp::Write, &value(&place.inside("file"))));
 }
 
@@ -309,12 +383,21 @@ fn a_replaced_file_stays_watched() {
     for _ in 0..3 {
         fs::write(place.outside("new"), "y").unwrap();
         fs::rename(place.outside("new"), place.inside("file")).unwrap();
-        let event = one(&mut rig, || drop(fs::OpenOptions::new().append(true).open(place.inside("file")).unwrap()));
+        let event = one(&mut rig, || {
+            drop(fs::OpenOptions::new().append(true).open(place.inside("file")).unwrap())
+        });
         assert_eq!((event.op, &event.path), (FileOp::Write, &value(&place.inside("file"))));
     }
     // Once it was seen under its name, the new file is known by its key too.
     fs::hard_link(place.inside("file"), place.outside("alias")).unwrap();
-    let event = one(&mut rig, || drop(fs::OpenOptions::new().append(true).open(place.outside("alias")).unwrap()));
+    let event = one(&mut rig, || {
+        drop(
+            fs::OpenOptions::new()
+                .append(true)
+                .open(place.outside("alias"))
+                .unwrap(),
+        )
+    });
     assert_eq!(event.path, value(&place.outside("alias")));
     told(&mut rig);
     fs::write(place.inside("neighbour"), "y").unwrap();
@@ -331,12 +414,16 @@ fn aliases_do_not_escape() {
     let watches = vec![place.watch("in", true), place.watch("in/dir/file", false)];
     let mut rig = Rig::open(&options(), &interest(watches));
     for path in ["soft/file", "../in/dir/file", "hard"] {
-        let event = one(&mut rig, || drop(fs::OpenOptions::new().append(true).open(place.outside(path)).unwrap()));
+        let event = one(&mut rig, || {
+            drop(fs::OpenOptions::new().append(true).open(place.outside(path)).unwrap())
+        });
         assert_eq!(event.op, FileOp::Write);
         assert!(event.hits.unwrap().contains(&"watch-in/dir/file".into()), "{path}");
     }
     let proc = PathBuf::from(format!("/proc/self/root{}", place.inside("dir/file").display()));
-    let event = one(&mut rig, || drop(fs::OpenOptions::new().append(true).open(proc).unwrap()));
+    let event = one(&mut rig, || {
+        drop(fs::OpenOptions::new().append(true).open(proc).unwrap())
+    });
     assert_eq!(event.path, value(&place.inside("dir/file")));
 }
 
@@ -345,7 +432,10 @@ fn a_watch_that_is_not_recursive_ends_at_direct_children() {
     let place = Place::new();
     fs::create_dir(place.inside("dir")).unwrap();
     let mut rig = Rig::open(&options(), &interest(vec![place.watch("in", false)]));
-    assert_eq!(one(&mut rig, || fs::write(place.inside("child"), "x").unwrap()).op, FileOp::Create);
+    assert_eq!(
+        one(&mut rig, || fs::write(place.inside("child"), "x").unwrap()).op,
+        FileOp::Create
+    );
     fs::write(place.inside("dir/grandchild"), "x").unwrap();
     assert_eq!(told(&mut rig), []);
 }
@@ -356,10 +446,16 @@ fn what_does_not_exist_yet_is_watched_when_it_appears() {
     let mut rig = Rig::open(&options(), &interest(vec![place.watch("in/a/b/c", true)]));
     fs::create_dir_all(place.inside("a/b/c/d")).unwrap();
     let event = one(&mut rig, || fs::write(place.inside("a/b/c/d/file"), "x").unwrap());
-    assert_eq!((event.op, &event.path), (FileOp::Create, &value(&place.inside("a/b/c/d/file"))));
+    assert_eq!(
+        (event.op, &event.path),
+        (FileOp::Create, &value(&place.inside("a/b/c/d/file")))
+    );
     fs::rename(place.inside("a"), place.outside("a")).unwrap();
     fs::create_dir_all(place.inside("a/b/c")).unwrap();
-    assert_eq!(one(&mut rig, || fs::write(place.inside("a/b/c/file"), "x").unwrap()).op, FileOp::Create);
+    assert_eq!(
+        one(&mut rig, || fs::write(place.inside("a/b/c/file"), "x").unwrap()).op,
+        FileOp::Create
+    );
     told(&mut rig);
     fs::write(place.inside("a/b/file"), "x").unwrap();
     assert_eq!(told(&mut rig), []);
@@ -377,7 +473,10 @@ fn a_bind_mount_does_not_escape() {
         place.outside("").display(),
         place.outside("file").display()
     );
-    let status = std::process::Command::new("unshare").args(["-m", "sh", "-c", &script]).status().unwrap();
+    let status = std::process::Command::new("unshare")
+        .args(["-m", "sh", "-c", &script])
+        .status()
+        .unwrap();
     assert!(status.success());
     rig.drain();
     let file = value(&place.outside("file"));
@@ -397,7 +496,9 @@ fn refusals_tell_their_errno() {
         place.inside("").display()
     );
     let mut command = std::process::Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", &script]).stderr(std::process::Stdio::null());
+    command
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", &script])
+        .stderr(std::process::Stdio::null());
     command.status().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(20));
     rig.drain();
@@ -410,7 +511,11 @@ fn refusals_tell_their_errno() {
         })
         .filter(|file| {
             let text = |path: &PathBuf| path.starts_with(place.inside(""));
-            file.path.get().map(|p| PathBuf::from(std::ffi::OsStr::from_bytes(p))).as_ref().is_some_and(text)
+            file.path
+                .get()
+                .map(|p| PathBuf::from(std::ffi::OsStr::from_bytes(p)))
+                .as_ref()
+                .is_some_and(text)
                 || file.raw.as_ref().is_some_and(|raw| text(&path_of(&raw.0)))
         })
         .map(|file| (file.op, file.errno))
@@ -437,9 +542,16 @@ fn execution_of_a_watched_file() {
         assert!(std::process::Command::new(program).status().unwrap().success());
     }
     rig.drain();
-    let files: Vec<_> = rig.events.iter().filter_map(|e| if let Body::File(f) = &e.body { Some(f) } else { None }).collect();
+    let files: Vec<_> = rig
+        .events
+        .iter()
+        .filter_map(|e| if let Body::File(f) = &e.body { Some(f) } else { None })
+        .collect();
     assert_eq!(files.len(), 1, "{files:#?}");
-    assert_eq!((files[0].op, &files[0].path), (FileOp::Execute, &value(&place.inside("true"))));
+    assert_eq!(
+        (files[0].op, &files[0].path),
+        (FileOp::Execute, &value(&place.inside("true")))
+    );
 }
 
 #[test]
@@ -454,9 +566,18 @@ fn a_reload_swaps_the_watches() {
     assert_eq!(told(&mut rig), []);
     fs::write(place.outside("file"), "x").unwrap();
     rig.drain();
-    let event = rig.events.iter().find(|e| matches!(&e.body, Body::File(f) if f.path == value(&place.outside("file")))).unwrap();
+    let event = rig
+        .events
+        .iter()
+        .find(|e| matches!(&e.body, Body::File(f) if f.path == value(&place.outside("file"))))
+        .unwrap();
     assert_eq!(event.header.generation, 4);
-    rig.sensors.apply(&Interest { generation: 5, ..Interest::default() }).unwrap();
+    rig.sensors
+        .apply(&Interest {
+            generation: 5,
+            ..Interest::default()
+        })
+        .unwrap();
     told(&mut rig);
     fs::write(place.outside("more"), "x").unwrap();
     assert_eq!(told(&mut rig), []);
@@ -466,15 +587,33 @@ fn a_reload_swaps_the_watches() {
 fn the_agent_itself_is_excluded_and_counted() {
     let place = Place::new();
     let mut rig = rig(&place);
-    let own = |rig: &Rig| rig.sensors.losses().iter().filter(|l| l.stage == "self").map(|l| l.count).sum::<u64>();
+    let own = |rig: &Rig| {
+        rig.sensors
+            .losses()
+            .iter()
+            .filter(|l| l.stage == "self")
+            .map(|l| l.count)
+            .sum::<u64>()
+    };
     rig.sensors.exclude_self(std::process::id());
     let before = own(&rig);
     fs::write(place.inside("file"), "x").unwrap();
     assert_eq!(told(&mut rig), []);
     assert_eq!(own(&rig), before + 1);
-    assert!(std::process::Command::new("sh").arg("-c").arg(format!("echo x >> {}", place.inside("file").display())).status().unwrap().success());
+    assert!(
+        std::process::Command::new("sh")
+            .arg("-c")
+            .arg(format!("echo x >> {}", place.inside("file").display()))
+            .status()
+            .unwrap()
+            .success()
+    );
     rig.drain();
-    assert!(rig.events.iter().any(|e| matches!(&e.body, Body::File(f) if f.path == value(&place.inside("file")))));
+    assert!(
+        rig.events
+            .iter()
+            .any(|e| matches!(&e.body, Body::File(f) if f.path == value(&place.inside("file"))))
+    );
 }
 
 #[test]
@@ -483,13 +622,24 @@ fn seen_and_lost_is_all_that_was_done() {
     let place = Place::new();
     let mut watch = place.watch("in", true);
     watch.access = Access::from_iter([FileOp::Write]);
-    let mut rig = Rig::open(&Options { file_ring: 1 << 20, ..options() }, &interest(vec![watch]));
+    let mut rig = Rig::open(
+        &Options {
+            file_ring: 1 << 20,
+            ..options()
+        },
+        &interest(vec![watch]),
+    );
     let path = place.inside("file");
     fs::write(&path, "x").unwrap();
     told(&mut rig);
     let before = rig.lost();
     for turn in 0..TIMES {
-        fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"").unwrap();
+        fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .write_all(b"")
+            .unwrap();
         // Half of the time nobody reads, so that the ring overflows.
         if turn > TIMES / 2 && turn % 500 == 0 {
             rig.drain();

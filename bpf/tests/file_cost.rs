@@ -42,13 +42,25 @@ fn an_open_that_nobody_watches() {
         id: "etc".into(),
         path: b"/etc".to_vec(),
         recursive: true,
-        access: Access::from_iter([FileOp::Create, FileOp::Write, FileOp::Permission, FileOp::Delete, FileOp::Rename]),
+        access: Access::from_iter([
+            FileOp::Create,
+            FileOp::Write,
+            FileOp::Permission,
+            FileOp::Delete,
+            FileOp::Rename,
+        ]),
         success: true,
         failure: true,
     };
-    let watched = Interest { watches: vec![watch], ..Interest::default() };
+    let watched = Interest {
+        watches: vec![watch],
+        ..Interest::default()
+    };
     let mut rig = Rig::open(&Options::default(), &watched);
-    for (write, what) in [(false, "for reading: no watch can match the flags"), (true, "for writing: walked and not found")] {
+    for (write, what) in [
+        (false, "for reading: no watch can match the flags"),
+        (true, "for writing: walked and not found"),
+    ] {
         let (mut with, mut without) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             rig.sensors.apply(&watched).unwrap();
@@ -57,6 +69,9 @@ fn an_open_that_nobody_watches() {
             without.push(open_and_close(&file, write));
         }
         let (with, without) = (median(with), median(without));
-        println!("open+close {what}: {without:.0} ns without, {with:.0} ns with, ratio {:.3}", with / without);
+        println!(
+            "open+close {what}: {without:.0} ns without, {with:.0} ns with, ratio {:.3}",
+            with / without
+        );
     }
 }

@@ -19,13 +19,28 @@ pub(super) fn event(front: &[u8], tail: &Tail, watches: &WatchNames) -> Result<B
         mode: raw.mode,
         flags: raw.open_flags,
         owner: has(lw_file_flag::LW_HAS_OWNER).then_some((raw.uid, raw.gid)),
-        hits: if has(lw_file_flag::LW_HAS_HITS) { Some(hits(tail, watches)?) } else { None },
+        hits: if has(lw_file_flag::LW_HAS_HITS) {
+            Some(hits(tail, watches)?)
+        } else {
+            None
+        },
         raw: None,
     };
     if has(lw_file_flag::LW_HAS_RAW) {
-        let path = raw_path(tail, [lw_field::LW_RAW_BASE, lw_field::LW_RAW_GIVEN, lw_field::LW_RAW_ROOT]);
-        let target = has(lw_file_flag::LW_HAS_RAW_TARGET)
-            .then(|| raw_path(tail, [lw_field::LW_RAW_TARGET_BASE, lw_field::LW_RAW_TARGET_GIVEN, lw_field::LW_RAW_TARGET_ROOT]));
+        let path = raw_path(
+            tail,
+            [lw_field::LW_RAW_BASE, lw_field::LW_RAW_GIVEN, lw_field::LW_RAW_ROOT],
+        );
+        let target = has(lw_file_flag::LW_HAS_RAW_TARGET).then(|| {
+            raw_path(
+                tail,
+                [
+                    lw_field::LW_RAW_TARGET_BASE,
+                    lw_field::LW_RAW_TARGET_GIVEN,
+                    lw_field::LW_RAW_TARGET_ROOT,
+                ],
+            )
+        });
         if event.hits.is_some() {
             // The kernel judged: single names in directories that it knows.
             event.path = joined(&path);
@@ -41,22 +56,33 @@ pub(super) fn event(front: &[u8], tail: &Tail, watches: &WatchNames) -> Result<B
 
 /// A single name in its directory.
 fn joined(raw: &RawPath) -> Value<Bytes> {
-    let (Some(base), Some(given)) = (raw.base.get(), raw.given.get()) else { return Value::Missing };
+    let (Some(base), Some(given)) = (raw.base.get(), raw.given.get()) else {
+        return Value::Missing;
+    };
     let mut path = base.to_vec();
     if path.last() != Some(&b'/') {
         path.push(b'/');
     }
     path.extend_from_slice(given);
-    if raw.base.is_partial() || raw.given.is_partial() { Value::Partial(path.into()) } else { Value::Known(path.into()) }
+    if raw.base.is_partial() || raw.given.is_partial() {
+        Value::Partial(path.into())
+    } else {
+        Value::Known(path.into())
+    }
 }
 
 fn op(bit: u32) -> Result<FileOp, DecodeError> {
-    FileOp::ALL.into_iter().find(|op| u32::from(op.bit()) == bit).ok_or(DecodeError::Unknown)
+    FileOp::ALL
+        .into_iter()
+        .find(|op| u32::from(op.bit()) == bit)
+        .ok_or(DecodeError::Unknown)
 }
 
 /// Each number is a path's, with the object's depth below it: what is not recursive holds for the object itself and its direct children.
 fn hits(tail: &Tail, watches: &WatchNames) -> Result<Vec<Arc<str>>, DecodeError> {
-    let Value::Known(bytes) = tail.bytes(lw_field::LW_HITS) else { return Err(DecodeError::Field) };
+    let Value::Known(bytes) = tail.bytes(lw_field::LW_HITS) else {
+        return Err(DecodeError::Field);
+    };
     let (numbers, rest) = bytes.as_chunks::<4>();
     if !rest.is_empty() {
         return Err(DecodeError::Field);
@@ -75,5 +101,9 @@ fn hits(tail: &Tail, watches: &WatchNames) -> Result<Vec<Arc<str>>, DecodeError>
 }
 
 fn raw_path(tail: &Tail, [base, given, root]: [lw_field; 3]) -> RawPath {
-    RawPath { base: tail.owned(base), given: tail.owned(given), root: tail.owned(root).get().cloned() }
+    RawPath {
+        base: tail.owned(base),
+        given: tail.owned(given),
+        root: tail.owned(root).get().cloned(),
+    }
 }

@@ -60,12 +60,18 @@ impl Watches {
     /// None installed yet. `names` is the decoder's table.
     pub fn new(base: &Base, names: Arc<RwLock<WatchNames>>) -> Result<Watches, InstallError> {
         let outer = |name| {
-            let map = base.map(name).ok_or_else(|| libbpf_rs::Error::from(io::Error::other(format!("no map {name}"))));
-            map.and_then(|map| MapHandle::try_from(&map)).map_err(failed("finding the outer maps"))
+            let map = base
+                .map(name)
+                .ok_or_else(|| libbpf_rs::Error::from(io::Error::other(format!("no map {name}"))));
+            map.and_then(|map| MapHandle::try_from(&map))
+                .map_err(failed("finding the outer maps"))
         };
         let load = || -> Result<(Object, Link), String> {
             let object = loader::load(base, "file_keys", &BTreeSet::from([ITERATOR]))?;
-            let program = object.progs_mut().find(|p| p.name() == ITERATOR).ok_or("no program lw_file_keys")?;
+            let program = object
+                .progs_mut()
+                .find(|p| p.name() == ITERATOR)
+                .ok_or("no program lw_file_keys")?;
             let link = program.attach().map_err(|error| error.to_string())?;
             Ok((object, link))
         };
@@ -101,7 +107,10 @@ impl Watches {
     /// Replaces all watches at once.
     pub fn install(&mut self, interest: &Interest) -> Result<(), InstallError> {
         let tree = Component::tree(&interest.watches, &mut self.next_set);
-        let before = (std::mem::replace(&mut self.tree, tree), std::mem::replace(&mut self.generation, interest.generation));
+        let before = (
+            std::mem::replace(&mut self.tree, tree),
+            std::mem::replace(&mut self.generation, interest.generation),
+        );
         // The decoder must know the numbers before the kernel uses them.
         let mut tree = Vec::new();
         let mut add = |component: &Component| tree.extend(component.here.clone());
@@ -120,7 +129,8 @@ impl Watches {
     /// Asks for the keys anew: after mounts, or when a watched path leads elsewhere.
     pub fn rekey(&mut self) -> Result<(), InstallError> {
         let mut paths = vec![Vec::new()];
-        self.tree.walk(&mut Vec::new(), &mut |path, _| paths.push(path.to_vec()));
+        self.tree
+            .walk(&mut Vec::new(), &mut |path, _| paths.push(path.to_vec()));
         let Keys { found, held } = keys(&self.iterator, paths).map_err(failed("reading the kernel's keys"))?;
         let mut plan = Plan::new(&self.tree, &found, &mut self.next_set);
         let shared = std::mem::take(&mut plan.shared);
@@ -136,7 +146,13 @@ impl Watches {
         let nodes = hash::<u32, lw_node>("lw_nodes", plan.nodes.len() + 1)?;
         let numbered: Vec<_> = (1u32..).zip(plan.nodes.iter().copied()).collect();
         fill(&nodes, &numbered)?;
-        let rules = create("lw_rules", MapType::Array, size_of::<u32>(), size_of::<lw_file_rules>(), 1)?;
+        let rules = create(
+            "lw_rules",
+            MapType::Array,
+            size_of::<u32>(),
+            size_of::<lw_file_rules>(),
+            1,
+        )?;
         fill(&rules, &[(0u32, plan.rules)])?;
 
         hang(&self.objects, slot, &objects)?;
@@ -177,19 +193,32 @@ fn hash<K: Plain, V: Plain>(name: &'static str, entries: usize) -> Result<MapHan
     create(name, MapType::Hash, size_of::<K>(), size_of::<V>(), entries)
 }
 
-fn create(name: &'static str, kind: MapType, key: usize, value: usize, entries: usize) -> Result<MapHandle, InstallError> {
-    let options = bpf_map_create_opts { sz: size_of::<bpf_map_create_opts>() as _, ..Default::default() };
-    MapHandle::create(kind, Some(name), key as u32, value as u32, entries as u32, &options).map_err(failed("making a map"))
+fn create(
+    name: &'static str,
+    kind: MapType,
+    key: usize,
+    value: usize,
+    entries: usize,
+) -> Result<MapHandle, InstallError> {
+    let options = bpf_map_create_opts {
+        sz: size_of::<bpf_map_create_opts>() as _,
+        ..Default::default()
+    };
+    MapHandle::create(kind, Some(name), key as u32, value as u32, entries as u32, &options)
+        .map_err(failed("making a map"))
 }
 
 fn fill<K: Plain, V: Plain>(map: &MapHandle, contents: &[(K, V)]) -> Result<(), InstallError> {
     for (key, value) in contents {
-        map.update(bytes_of(key), bytes_of(value), MapFlags::ANY).map_err(failed("filling a map"))?;
+        map.update(bytes_of(key), bytes_of(value), MapFlags::ANY)
+            .map_err(failed("filling a map"))?;
     }
     Ok(())
 }
 
 fn hang(outer: &MapHandle, slot: u32, inner: &MapHandle) -> Result<(), InstallError> {
     let fd = inner.as_fd().as_raw_fd() as u32;
-    outer.update(&slot.to_ne_bytes(), &fd.to_ne_bytes(), MapFlags::ANY).map_err(failed("swapping a map"))
+    outer
+        .update(&slot.to_ne_bytes(), &fd.to_ne_bytes(), MapFlags::ANY)
+        .map_err(failed("swapping a map"))
 }

@@ -13,8 +13,16 @@ use super::plan::Found;
 use crate::wire::{self, lw_file_key, lw_key};
 
 /// File systems whose inodes last only as long as somebody holds them: proc, sysfs, debugfs, tracefs, bpf, cgroup, cgroup2, securityfs.
-const FLEETING: [u64; 8] =
-    [0x9fa0, 0x6265_6572, 0x6462_6720, 0x7472_6163, 0xcafe_4a11, 0x0027_e0eb, 0x6367_7270, 0x7363_6673];
+const FLEETING: [u64; 8] = [
+    0x9fa0,
+    0x6265_6572,
+    0x6462_6720,
+    0x7472_6163,
+    0xcafe_4a11,
+    0x0027_e0eb,
+    0x6367_7270,
+    0x7363_6673,
+];
 
 /// The keys of paths, and the descriptors that keep some of them true.
 pub(super) struct Keys {
@@ -35,14 +43,23 @@ pub(super) fn keys(iterator: &Link, paths: Vec<Vec<u8>>) -> Result<Keys, libbpf_
     for path in paths {
         for link in [false, true] {
             if let Some(fd) = open(&path, link) {
-                opened.push(Opened { path: path.clone(), link, fd });
+                opened.push(Opened {
+                    path: path.clone(),
+                    link,
+                    fd,
+                });
             }
         }
     }
     let kernel = read(iterator)?;
-    let mut keys = Keys { found: HashMap::new(), held: Vec::new() };
+    let mut keys = Keys {
+        found: HashMap::new(),
+        held: Vec::new(),
+    };
     for Opened { path, link, fd } in opened {
-        let Some(&(key, magic)) = kernel.get(&fd.as_raw_fd()) else { continue };
+        let Some(&(key, magic)) = kernel.get(&fd.as_raw_fd()) else {
+            continue;
+        };
         let found = keys.found.entry(path).or_default();
         if link {
             found.link = Some(key);
@@ -66,7 +83,9 @@ fn open(path: &[u8], link: bool) -> Option<OwnedFd> {
 /// The key and the file system's magic number of every descriptor of this process.
 fn read(iterator: &Link) -> Result<HashMap<i32, (lw_key, u64)>, libbpf_rs::Error> {
     let mut bytes = Vec::new();
-    Iter::new(iterator)?.read_to_end(&mut bytes).map_err(libbpf_rs::Error::from)?;
+    Iter::new(iterator)?
+        .read_to_end(&mut bytes)
+        .map_err(libbpf_rs::Error::from)?;
     Ok(bytes
         .chunks_exact(size_of::<lw_file_key>())
         .filter_map(wire::view::<lw_file_key>)

@@ -45,7 +45,16 @@ impl Plan {
         }
         plan.children(root, &mut Vec::new(), at.object, found, &mut owners);
         for ((device, generation, inode, layer), heres) in owners {
-            plan.object(lw_key { device, generation, inode, layer }, &heres, next);
+            plan.object(
+                lw_key {
+                    device,
+                    generation,
+                    inode,
+                    layer,
+                },
+                &heres,
+                next,
+            );
         }
         plan
     }
@@ -71,11 +80,19 @@ impl Plan {
             if let Some(here) = &child.here {
                 self.unite(here);
                 let object = at.object.map(tuple);
-                for key in [object, at.link.map(tuple).filter(|link| Some(*link) != object)].into_iter().flatten() {
+                for key in [object, at.link.map(tuple).filter(|link| Some(*link) != object)]
+                    .into_iter()
+                    .flatten()
+                {
                     owners.entry(key).or_default().push(here);
                 }
             }
-            self.nodes.push(lw_node { name: padded(name), watch, sibling: first, name_length: name.len() as u32 });
+            self.nodes.push(lw_node {
+                name: padded(name),
+                watch,
+                sibling: first,
+                name_length: name.len() as u32,
+            });
             first = self.nodes.len() as u32;
             if let Some(key) = key {
                 watch.known = at.link.unwrap_or_default();
@@ -107,7 +124,13 @@ impl Plan {
     fn entry(&mut self, parent: lw_key, name: &[u8], watch: lw_watch) {
         self.rules.inodes[inode_slot(parent.inode)] |= PARENT;
         self.rules.names[name_slot(parent.inode, name)] = 1;
-        self.entries.push((lw_entry_key { parent, name: padded(name) }, watch));
+        self.entries.push((
+            lw_entry_key {
+                parent,
+                name: padded(name),
+            },
+            watch,
+        ));
     }
 }
 
@@ -175,17 +198,28 @@ mod tests {
     }
 
     fn key(inode: u64) -> lw_key {
-        lw_key { device: 8, generation: 1, inode, layer: 0 }
+        lw_key {
+            device: 8,
+            generation: 1,
+            inode,
+            layer: 0,
+        }
     }
 
     fn there(inode: u64) -> Found {
-        Found { object: Some(key(inode)), link: Some(key(inode)) }
+        Found {
+            object: Some(key(inode)),
+            link: Some(key(inode)),
+        }
     }
 
     fn plan(watches: &[WatchPoint], found: &[(&str, Found)]) -> Plan {
         let mut next = 1;
         let tree = Component::tree(watches, &mut next);
-        let found: HashMap<Vec<u8>, Found> = found.iter().map(|(path, found)| (path.as_bytes().to_vec(), *found)).collect();
+        let found: HashMap<Vec<u8>, Found> = found
+            .iter()
+            .map(|(path, found)| (path.as_bytes().to_vec(), *found))
+            .collect();
         Plan::new(&tree, &found, &mut next)
     }
 
@@ -199,7 +233,10 @@ mod tests {
         assert_eq!((plan.rules.ok, plan.rules.failed), (FileOp::Write.bit(), 0));
         assert_eq!(plan.objects.iter().map(|(key, _)| key.inode).collect::<Vec<_>>(), [3]);
         let (entry, watch) = &plan.entries[0];
-        assert_eq!((entry.parent.inode, name(&entry.name), watch.known.inode), (2, &b"etc"[..], 3));
+        assert_eq!(
+            (entry.parent.inode, name(&entry.name), watch.known.inode),
+            (2, &b"etc"[..], 3)
+        );
         assert_eq!((watch.deep_ok, watch.flat_ok), (FileOp::Write.bit(), 0));
         assert_eq!(plan.rules.inodes[inode_slot(3)] & OBJECT, OBJECT);
         assert_eq!(plan.rules.inodes[inode_slot(2)] & PARENT, PARENT);
@@ -208,7 +245,10 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_hangs_from_what_does() {
-        let plan = plan(&[watch("x", "/a/b/c", false), watch("y", "/a/b/d", false)], &[("", there(2)), ("/a", there(3))]);
+        let plan = plan(
+            &[watch("x", "/a/b/c", false), watch("y", "/a/b/d", false)],
+            &[("", there(2)), ("/a", there(3))],
+        );
         assert!(plan.objects.is_empty());
         let entry = |parent: u64| plan.entries.iter().find(|(key, _)| key.parent.inode == parent).unwrap();
         let (first, leads) = entry(2);
@@ -228,7 +268,10 @@ mod tests {
 
     #[test]
     fn an_object_that_two_watches_name_belongs_to_both() {
-        let alias = Found { object: Some(key(5)), link: Some(key(6)) };
+        let alias = Found {
+            object: Some(key(5)),
+            link: Some(key(6)),
+        };
         let watches = [watch("link", "/bin", true), watch("real", "/usr", true)];
         let plan = plan(&watches, &[("", there(2)), ("/bin", alias), ("/usr", there(5))]);
         let shared = &plan.shared[0];

@@ -59,7 +59,12 @@ impl Here {
     fn new(next: &mut u32) -> Here {
         let set = *next;
         *next += 1;
-        Here { set, names: Vec::new(), deep: (0, 0), flat: (0, 0) }
+        Here {
+            set,
+            names: Vec::new(),
+            deep: (0, 0),
+            flat: (0, 0),
+        }
     }
 
     /// All of `heres` as one.
@@ -74,8 +79,15 @@ impl Here {
     }
 
     fn add(&mut self, watch: &WatchPoint) {
-        self.names.push(WatchName { id: Arc::clone(&watch.id), recursive: watch.recursive });
-        let masks = if watch.recursive { &mut self.deep } else { &mut self.flat };
+        self.names.push(WatchName {
+            id: Arc::clone(&watch.id),
+            recursive: watch.recursive,
+        });
+        let masks = if watch.recursive {
+            &mut self.deep
+        } else {
+            &mut self.flat
+        };
         if watch.success {
             masks.0 |= watch.access.0;
         }
