@@ -1,5 +1,6 @@
 //! What the file sensor costs an open that nobody watches. Not a test of speed (the machine is shared): `cargo test --release -p lapwing-bpf
 //! --test file_cost -- --ignored --nocapture` prints the ratios.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
