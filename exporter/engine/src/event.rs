@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use file::{Access, FileEvent, FileOp, ObjectKey, RawPath};
 pub use process::{
-    Credentials, CredentialChange, Exec, ExecFailure, Exit, ExitReason, Fork, Namespaces, ProcessSnapshot,
+    CredentialChange, Credentials, Exec, ExecFailure, Exit, ExitReason, Fork, Namespaces, ProcessSnapshot,
 };
 pub use value::{Bytes, Value};
 

@@ -198,7 +198,9 @@ fn capabilities(set: u64) -> Vec<String> {
     if lacking.len() > FEW {
         return names::capabilities(set).map(str::to_owned).collect();
     }
-    std::iter::once("all".to_owned()).chain(lacking.into_iter().map(|name| format!("-{name}"))).collect()
+    std::iter::once("all".to_owned())
+        .chain(lacking.into_iter().map(|name| format!("-{name}")))
+        .collect()
 }
 
 fn signal(number: u8) -> String {

@@ -9,8 +9,7 @@ use crate::{
     probes,
     replay::{self, ReplayError},
     rules_command::{self, RulesError},
-    run,
-    status,
+    run, status,
 };
 
 /// Why a command ended without doing what it was asked. The exit codes are a promise (README).

@@ -96,11 +96,19 @@ impl Pipeline {
     pub fn start(reader: Reader, detector: Detector, pause: Duration) -> std::io::Result<Pipeline> {
         let (input, inbox) = sync_channel(QUEUE);
         let stop = Arc::new(AtomicBool::new(false));
-        let engine = Builder::new().name("lapwing-engine".into()).spawn(move || detector.run(&inbox))?;
+        let engine = Builder::new()
+            .name("lapwing-engine".into())
+            .spawn(move || detector.run(&inbox))?;
         let (to_engine, told) = (input.clone(), stop.clone());
-        let reader =
-            Builder::new().name("lapwing-reader".into()).spawn(move || read::run(reader, &to_engine, &told, pause))?;
-        Ok(Pipeline { input, stop, reader, engine })
+        let reader = Builder::new()
+            .name("lapwing-reader".into())
+            .spawn(move || read::run(reader, &to_engine, &told, pause))?;
+        Ok(Pipeline {
+            input,
+            stop,
+            reader,
+            engine,
+        })
     }
 
     /// Hands new rules to the engine; false when it is gone. Waits while the queue is full.

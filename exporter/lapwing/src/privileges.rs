@@ -1,7 +1,8 @@
 //! Giving up what the agent no longer needs once its probes are attached.
 
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities, remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
+    CapabilitySet, CapabilitySets, capabilities, remove_capability_from_bounding_set, set_capabilities,
+    set_no_new_privs,
 };
 
 /// What is kept, and why; `README.md` has the same list.
@@ -26,7 +27,14 @@ pub fn drop_capabilities() -> std::io::Result<CapabilitySet> {
         let _ = remove_capability_from_bounding_set(capability);
     }
     let kept = held.permitted.intersection(KEPT);
-    set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() })?;
+    set_capabilities(
+        None,
+        CapabilitySets {
+            effective: kept,
+            permitted: kept,
+            inheritable: CapabilitySet::empty(),
+        },
+    )?;
     set_no_new_privs(true)?;
     Ok(kept)
 }

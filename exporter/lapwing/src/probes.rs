@@ -78,7 +78,10 @@ pub fn show(loaded: &Loaded, flavour: Option<Flavour>, json: bool) -> Result<(),
 /// `lapwing check --attach`: an error when a hook that the rules need has no flavour that works.
 pub fn attach_once(loaded: &Loaded, flavour: Option<Flavour>) -> Result<(), Failure> {
     let sensors = open(loaded, flavour)?;
-    let missing: Vec<String> = unattached(&sensors.hooks()).into_iter().map(|(hook, why)| format!("{hook}: {why}")).collect();
+    let missing: Vec<String> = unattached(&sensors.hooks())
+        .into_iter()
+        .map(|(hook, why)| format!("{hook}: {why}"))
+        .collect();
     match missing.is_empty() {
         true => Ok(()),
         false => Err(Failure::Other(format!("not attached: {}", missing.join("; ")))),
@@ -87,7 +90,11 @@ pub fn attach_once(loaded: &Loaded, flavour: Option<Flavour>) -> Result<(), Fail
 
 /// Hooks that are needed and work in no flavour, with the reasons.
 fn unattached(hooks: &[HookState]) -> Vec<(&'static str, String)> {
-    let works = |name| hooks.iter().any(|h| h.hook == name && !matches!(h.state, State::Refused { .. }));
+    let works = |name| {
+        hooks
+            .iter()
+            .any(|h| h.hook == name && !matches!(h.state, State::Refused { .. }))
+    };
     let mut missing: Vec<(&'static str, String)> = Vec::new();
     for hook in hooks.iter().filter(|hook| !works(hook.hook)) {
         let State::Refused { why } = &hook.state else { continue };
@@ -125,7 +132,13 @@ mod tests {
     use super::*;
 
     fn hook(flavour: Flavour, state: State) -> HookState {
-        HookState { sensor: Sensor::File, hook: "file-open", flavour, state, unseen: "" }
+        HookState {
+            sensor: Sensor::File,
+            hook: "file-open",
+            flavour,
+            state,
+            unseen: "",
+        }
     }
 
     #[test]
@@ -133,7 +146,10 @@ mod tests {
         let refused = || State::Refused { why: "EPERM".into() };
         let both = [hook(Flavour::Function, refused()), hook(Flavour::Syscall, refused())];
         assert_eq!(unattached(&both), [("file-open", "EPERM, EPERM".to_owned())]);
-        let one = [hook(Flavour::Function, refused()), hook(Flavour::Syscall, State::Attached)];
+        let one = [
+            hook(Flavour::Function, refused()),
+            hook(Flavour::Syscall, State::Attached),
+        ];
         assert!(unattached(&one).is_empty());
     }
 
@@ -142,6 +158,8 @@ mod tests {
         let mut state = hook(Flavour::Function, State::Refused { why: "EPERM".into() });
         state.unseen = "opens by io_uring";
         let text = table(&[Row::from(&state)]);
-        assert!(text.contains("file-open") && text.contains("why: EPERM") && text.contains("not seen: opens by io_uring"));
+        assert!(
+            text.contains("file-open") && text.contains("why: EPERM") && text.contains("not seen: opens by io_uring")
+        );
     }
 }

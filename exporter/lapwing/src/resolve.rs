@@ -36,9 +36,21 @@ impl Resolver {
     /// # Errors
     /// When the directory cannot be opened.
     pub fn new(host_root: &Path) -> std::io::Result<Resolver> {
-        let root = open(host_root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        let prefix = host_root.as_os_str().as_bytes().strip_suffix(b"/").unwrap_or(host_root.as_os_str().as_bytes());
-        Ok(Resolver { root, prefix: prefix.to_vec(), unresolved: AtomicU64::new(0) })
+        let root = open(
+            host_root,
+            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
+        let prefix = host_root
+            .as_os_str()
+            .as_bytes()
+            .strip_suffix(b"/")
+            .unwrap_or(host_root.as_os_str().as_bytes());
+        Ok(Resolver {
+            root,
+            prefix: prefix.to_vec(),
+            unresolved: AtomicU64::new(0),
+        })
     }
 
     /// How many paths were only normalised as text.
@@ -56,7 +68,11 @@ impl Resolver {
         file.path = self.look_up(&path, follow);
         // The kernel refused to open with O_CREAT: whether it was to create a file, or to write to (or read) one, shows now.
         if file.op == FileOp::Create && file.errno != 0 && file.flags & O_CREAT != 0 && self.exists(&path) {
-            file.op = if file.flags & (O_ACCMODE | O_TRUNC) != 0 { FileOp::Write } else { FileOp::Read };
+            file.op = if file.flags & (O_ACCMODE | O_TRUNC) != 0 {
+                FileOp::Write
+            } else {
+                FileOp::Read
+            };
         }
         if let Some(target) = target {
             file.target = self.look_up(&target, false);
@@ -159,7 +175,11 @@ mod tests {
     use super::*;
 
     fn raw(base: &str, given: &str) -> RawPath {
-        RawPath { base: Value::Known(base.into()), given: Value::Known(given.into()), root: None }
+        RawPath {
+            base: Value::Known(base.into()),
+            given: Value::Known(given.into()),
+            root: None,
+        }
     }
 
     fn text(value: Value<Bytes>) -> String {
@@ -176,8 +196,14 @@ mod tests {
         std::os::unix::fs::symlink("/etc/passwd", root.join("real/link")).unwrap();
         let resolver = Resolver::new(Path::new("/")).unwrap();
         let base = root.to_str().unwrap();
-        assert_eq!(text(resolver.look_up(&raw(base, "alias/gone"), false)), format!("{base}/real/gone"));
-        assert_eq!(text(resolver.look_up(&raw(base, "alias/../real/./link"), false)), format!("{base}/real/link"));
+        assert_eq!(
+            text(resolver.look_up(&raw(base, "alias/gone"), false)),
+            format!("{base}/real/gone")
+        );
+        assert_eq!(
+            text(resolver.look_up(&raw(base, "alias/../real/./link"), false)),
+            format!("{base}/real/link")
+        );
         assert_eq!(text(resolver.look_up(&raw(base, "alias/link"), true)), "/etc/passwd");
         assert_eq!(resolver.unresolved(), 0);
     }
@@ -185,9 +211,16 @@ mod tests {
     #[test]
     fn falls_back_to_text_and_counts_it() {
         let resolver = Resolver::new(Path::new("/")).unwrap();
-        assert_eq!(text(resolver.look_up(&raw("/no/such", "a/../b//c/"), false)), "/no/such/b/c");
+        assert_eq!(
+            text(resolver.look_up(&raw("/no/such", "a/../b//c/"), false)),
+            "/no/such/b/c"
+        );
         assert_eq!(resolver.unresolved(), 1);
-        let nothing = RawPath { base: Value::Missing, given: Value::Known("x".into()), root: None };
+        let nothing = RawPath {
+            base: Value::Missing,
+            given: Value::Known("x".into()),
+            root: None,
+        };
         assert_eq!(resolver.look_up(&nothing, false), Value::Missing);
     }
 
@@ -215,7 +248,9 @@ mod tests {
         ] {
             let mut event = refused_create(raw(base, name), flags | O_CREAT);
             resolver.resolve(&mut event);
-            let Body::File(file) = event.body else { panic!("it was a file event") };
+            let Body::File(file) = event.body else {
+                panic!("it was a file event")
+            };
             assert_eq!(file.op, op, "{name} {flags:o}");
         }
     }
@@ -243,13 +278,19 @@ mod tests {
             hits: None,
             raw: Some(Box::new((raw, None))),
         };
-        Event { header, body: Body::File(Box::new(file)) }
+        Event {
+            header,
+            body: Body::File(Box::new(file)),
+        }
     }
 
     #[test]
     fn another_root_is_only_normalised() {
         let resolver = Resolver::new(Path::new("/")).unwrap();
-        let jailed = RawPath { root: Some("/srv/jail".into()), ..raw("/srv/jail/etc", "/etc/../etc/x") };
+        let jailed = RawPath {
+            root: Some("/srv/jail".into()),
+            ..raw("/srv/jail/etc", "/etc/../etc/x")
+        };
         assert_eq!(text(resolver.look_up(&jailed, false)), "/srv/jail/etc/x");
     }
 }

@@ -6,11 +6,7 @@ mod report;
 use std::{sync::Arc, time::Duration};
 
 use lapwing_bpf::{Options, Sensors};
-use lapwing_engine::{
-    engine::Engine,
-    event::Flavour,
-    rule::RuleSet,
-};
+use lapwing_engine::{engine::Engine, event::Flavour, rule::RuleSet};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Instant, MissedTickBehavior, interval},
@@ -26,8 +22,7 @@ use crate::{
     metrics::Metrics,
     outputs::{Host, Outputs, WallClock},
     pipeline::{Detector, Ended, Pipeline},
-    privileges,
-    record,
+    privileges, record,
     recording::Stop,
     replay,
     resolve::Resolver,
@@ -57,12 +52,20 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
     let host = Arc::new(Host::read(&loaded.config.agent.host_root));
     let resolver = Resolver::new(&loaded.config.agent.host_root).map_err(other)?;
     let wall = WallClock::now();
-    let recorder = recording.as_ref().map(|recording| record::create(recording, &loaded, &host, wall)).transpose().map_err(other)?;
+    let recorder = recording
+        .as_ref()
+        .map(|recording| record::create(recording, &loaded, &host, wall))
+        .transpose()
+        .map_err(other)?;
     // Threads inherit what the thread that starts them has: nothing may be started before this.
     let kept = privileges::drop_capabilities().map_err(other)?;
     tracing::debug!(?kept, "capabilities dropped");
 
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(other)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(other)?;
     let outcome = runtime.block_on(async {
         let metrics = Metrics::new(loaded.config.metrics.max_rules);
         metrics.config_loaded(report::config_info(&loaded), loaded.config.metrics.max_rules);
@@ -71,13 +74,27 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
         outputs.date_by(wall);
         let engine = Engine::new(rules, replay::settings(&loaded, &host.name));
         let mut detector = Detector::new(engine, resolver, recorder, outputs.clone());
-        running.into_iter().for_each(|event| detector.accept(event));
+        detector.seed(&running);
         let pipeline = Pipeline::start(reader, detector, loaded.config.agent.drain_interval).map_err(other)?;
         let doors = open_doors(&loaded.config, &metrics, recording.is_some()).await?;
         let losses = recording.is_some().then(record::Losses::default);
-        let mut agent = Agent { args: args.clone(), loaded, generation: 1, sensors, pipeline, outputs, metrics, host, losses };
+        let mut agent = Agent {
+            args: args.clone(),
+            loaded,
+            generation: 1,
+            sensors,
+            pipeline,
+            outputs,
+            metrics,
+            host,
+            losses,
+        };
         agent.metrics.set_ready(true);
-        tracing::info!(version = env!("CARGO_PKG_VERSION"), rules = count(&agent.loaded), "watching");
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            rules = count(&agent.loaded),
+            "watching"
+        );
         let reason = agent.live(&log).await;
         agent.metrics.set_ready(false);
         drop(doors);
@@ -91,7 +108,12 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
 /// Compiles the rules; [`config::load`] has reported what is wrong with them, with its place.
 pub fn compile(loaded: &Loaded) -> Result<Arc<RuleSet>, Failure> {
     RuleSet::compile(&loaded.specs).map(Arc::new).map_err(|errors| {
-        Failure::Config(errors.into_iter().map(|e| config::Problem::without_place(e.message, e.help)).collect())
+        Failure::Config(
+            errors
+                .into_iter()
+                .map(|e| config::Problem::without_place(e.message, e.help))
+                .collect(),
+        )
     })
 }
 
@@ -180,9 +202,11 @@ enum Reason {
 impl Agent {
     /// Reports, reloads on SIGHUP, and returns when it is time to end.
     async fn live(&mut self, log: &log::LogHandle) -> Reason {
-        let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) =
-            (listen(SignalKind::hangup()), listen(SignalKind::terminate()), listen(SignalKind::interrupt()))
-        else {
+        let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) = (
+            listen(SignalKind::hangup()),
+            listen(SignalKind::terminate()),
+            listen(SignalKind::interrupt()),
+        ) else {
             return Reason::Broken;
         };
         let mut report = interval(REPORT_EVERY);
@@ -222,7 +246,9 @@ impl Agent {
         match self.sensors.refresh_watches() {
             Ok(true) => tracing::debug!("mounts changed; the watched paths were looked up again"),
             Ok(false) => {}
-            Err(error) => tracing::error!("mounts changed, and the watched paths could not be looked up again: {error}"),
+            Err(error) => {
+                tracing::error!("mounts changed, and the watched paths could not be looked up again: {error}")
+            }
         }
     }
 
@@ -233,7 +259,12 @@ impl Agent {
             Reason::RecordingOver => tracing::info!("the recording is over; ending"),
             Reason::Broken => tracing::error!("a pipeline thread has died; ending, for nothing is seen without it"),
         }
-        let Agent { pipeline, outputs, sensors, .. } = self;
+        let Agent {
+            pipeline,
+            outputs,
+            sensors,
+            ..
+        } = self;
         let ended = tokio::task::block_in_place(|| pipeline.stop());
         drop(sensors);
         if let Some(outputs) = Arc::into_inner(outputs) {
@@ -251,7 +282,9 @@ fn listen(kind: SignalKind) -> std::io::Result<Signal> {
 }
 
 fn say_recording(ended: Ended, recording: Option<&RecordArgs>) -> Result<(), Failure> {
-    let (Some(summary), Some(recording)) = (ended.recording, recording) else { return Ok(()) };
+    let (Some(summary), Some(recording)) = (ended.recording, recording) else {
+        return Ok(());
+    };
     eprintln!("lapwing: {}", record::describe(&summary, &recording.file));
     match summary.reason {
         Stop::Failed(why) => Err(Failure::Other(format!("the recording is not whole: {why}"))),

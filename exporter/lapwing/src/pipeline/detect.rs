@@ -63,8 +63,14 @@ impl Detector {
         }
     }
 
+    /// Takes the processes that were there before the agent. They go past the reorder buffer: what one of them did while they were listed
+    /// has an earlier time, and must find them known.
+    pub fn seed(&mut self, running: &[Event]) {
+        running.iter().for_each(|event| self.observe(event));
+    }
+
     /// Takes an event. Raw paths are looked up at once, while the directories are still where they were.
-    pub fn accept(&mut self, mut event: Event) {
+    fn accept(&mut self, mut event: Event) {
         self.resolver.resolve(&mut event);
         self.reorder.push(event);
     }
@@ -117,7 +123,9 @@ impl Detector {
 
     fn lost(&mut self, losses: &[LossCount]) {
         if let Some(recorder) = &mut self.recorder {
-            losses.iter().for_each(|loss| recorder.lost(loss.sensor, loss.stage, loss.count));
+            losses
+                .iter()
+                .for_each(|loss| recorder.lost(loss.sensor, loss.stage, loss.count));
         }
     }
 
@@ -137,7 +145,10 @@ impl Detector {
         }
         self.engine.finish(&mut self.alerts);
         self.send();
-        Ended { state: self.state(), recording: self.recorder.map(Writer::finish) }
+        Ended {
+            state: self.state(),
+            recording: self.recorder.map(Writer::finish),
+        }
     }
 
     fn send(&mut self) {
@@ -153,7 +164,10 @@ impl Detector {
             reorder: self.reorder.counters(),
             held: self.reorder.len(),
             unresolved_paths: self.resolver.unresolved(),
-            recording_over: self.recorder.as_ref().is_some_and(|recorder| recorder.stopped().is_some()),
+            recording_over: self
+                .recorder
+                .as_ref()
+                .is_some_and(|recorder| recorder.stopped().is_some()),
         }
     }
 }

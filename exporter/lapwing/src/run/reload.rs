@@ -19,7 +19,8 @@ impl Agent {
     pub(super) fn reload(&mut self, log: &LogHandle) {
         match self.take_over(log) {
             Ok(()) => {
-                self.metrics.config_loaded(report::config_info(&self.loaded), self.loaded.config.metrics.max_rules);
+                self.metrics
+                    .config_loaded(report::config_info(&self.loaded), self.loaded.config.metrics.max_rules);
                 tracing::info!(hash = self.loaded.hash, rules = count(&self.loaded), "reloaded");
             }
             Err(why) => {
@@ -34,14 +35,16 @@ impl Agent {
 
     /// First everything that can fail, the kernel's part last; then what cannot.
     fn take_over(&mut self, log: &LogHandle) -> Result<(), String> {
-        let loaded = config::load(&self.args).map_err(|problems| {
-            problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-        })?;
+        let loaded = config::load(&self.args)
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
         let rules: Arc<RuleSet> = compile(&loaded).map_err(|failure| failure.to_string())?;
         let outputs = self.new_outputs(&loaded)?;
-        log.set_level(&loaded.config.log.level).map_err(|error| error.to_string())?;
+        log.set_level(&loaded.config.log.level)
+            .map_err(|error| error.to_string())?;
         let generation = self.generation + 1;
-        self.sensors.apply(&rules.interest(generation)).map_err(|error| error.to_string())?;
+        self.sensors
+            .apply(&rules.interest(generation))
+            .map_err(|error| error.to_string())?;
         self.generation = generation;
         let reload = Reload {
             rules,
@@ -65,14 +68,19 @@ impl Agent {
         if old.json == new.json && old.otlp == new.otlp && old.agent.alert_queue == new.agent.alert_queue {
             return Ok(None);
         }
-        Outputs::start(new, &self.host, &self.metrics).map(|outputs| Some(Arc::new(outputs))).map_err(|e| e.to_string())
+        Outputs::start(new, &self.host, &self.metrics)
+            .map(|outputs| Some(Arc::new(outputs)))
+            .map_err(|e| e.to_string())
     }
 
     fn say_what_needs_a_restart(&self, new: &Loaded) {
         let (old, new) = (&self.loaded.config, &new.config);
         let restart = [
-            ("[metrics] listen, enabled, insecure", (old.metrics.listen, old.metrics.enabled, old.metrics.insecure)
-                != (new.metrics.listen, new.metrics.enabled, new.metrics.insecure)),
+            (
+                "[metrics] listen, enabled, insecure",
+                (old.metrics.listen, old.metrics.enabled, old.metrics.insecure)
+                    != (new.metrics.listen, new.metrics.enabled, new.metrics.insecure),
+            ),
             ("[agent]", old.agent != new.agent),
             ("[log] format", old.log.format != new.log.format),
         ];

@@ -8,7 +8,10 @@ use crate::{
     config::{Config, Loaded},
     metrics::{
         ConfigInfo, Snapshot,
-        snapshot::{AlertCount, EventCount, HookInfo, IncompleteCount, LossCount, ProgramCount, QueueDepth, RuleCount, TableSize},
+        snapshot::{
+            AlertCount, EventCount, HookInfo, IncompleteCount, LossCount, ProgramCount, QueueDepth, RuleCount,
+            TableSize,
+        },
     },
     pipeline::{CAPACITY, State},
     probes::{flavour_name, state_name},
@@ -18,8 +21,17 @@ use crate::{
 pub fn snapshot(state: &State, sensors: &Sensors) -> Snapshot {
     let counters = &state.counters;
     Snapshot {
-        events: counters.events.iter().map(|(sensor, kind, count)| EventCount { sensor, kind, count }).collect(),
-        self_excluded: sensors.losses().iter().filter(|loss| loss.stage == "self").map(|loss| loss.count).sum(),
+        events: counters
+            .events
+            .iter()
+            .map(|(sensor, kind, count)| EventCount { sensor, kind, count })
+            .collect(),
+        self_excluded: sensors
+            .losses()
+            .iter()
+            .filter(|loss| loss.stage == "self")
+            .map(|loss| loss.count)
+            .sum(),
         losses: losses(sensors),
         rules: counters
             .rules
@@ -44,7 +56,11 @@ pub fn snapshot(state: &State, sensors: &Sensors) -> Snapshot {
         folded: counters.folded,
         late: state.reorder.late,
         incomplete: incomplete(state),
-        queues: vec![QueueDepth { name: "reorder", length: state.held as u64, capacity: CAPACITY as u64 }],
+        queues: vec![QueueDepth {
+            name: "reorder",
+            length: state.held as u64,
+            capacity: CAPACITY as u64,
+        }],
         tables: state
             .tables
             .iter()
@@ -82,7 +98,13 @@ pub fn snapshot(state: &State, sensors: &Sensors) -> Snapshot {
 /// What was lost, by sensor and stage; what the agent did itself is not.
 pub fn losses(sensors: &Sensors) -> Vec<LossCount> {
     let losses = sensors.losses().into_iter().filter(|loss| loss.stage != "self");
-    losses.map(|loss| LossCount { sensor: loss.sensor, stage: loss.stage, count: loss.count }).collect()
+    losses
+        .map(|loss| LossCount {
+            sensor: loss.sensor,
+            stage: loss.stage,
+            count: loss.count,
+        })
+        .collect()
 }
 
 fn incomplete(state: &State) -> Vec<IncompleteCount> {
@@ -97,7 +119,10 @@ fn incomplete(state: &State) -> Vec<IncompleteCount> {
 
 /// What is loaded.
 pub fn config_info(loaded: &Loaded) -> ConfigInfo {
-    ConfigInfo { hash: loaded.hash.clone(), profile: profile(&loaded.config) }
+    ConfigInfo {
+        hash: loaded.hash.clone(),
+        profile: profile(&loaded.config),
+    }
 }
 
 /// The profile's name.
@@ -117,12 +142,20 @@ pub fn say_hooks(sensors: &Sensors) {
                 tracing::debug!(hook = hook.hook, flavour = flavour_name(hook.flavour), why, "refused")
             }
             HookStatus::Attached if !hook.unseen.is_empty() => {
-                tracing::warn!(hook = hook.hook, flavour = flavour_name(hook.flavour), "not seen: {}", hook.unseen)
+                tracing::warn!(
+                    hook = hook.hook,
+                    flavour = flavour_name(hook.flavour),
+                    "not seen: {}",
+                    hook.unseen
+                )
             }
             _ => {}
         }
     }
-    let lesser = hooks.iter().filter(|hook| hook.flavour == Flavour::Syscall && hook.state == HookStatus::Attached).count();
+    let lesser = hooks
+        .iter()
+        .filter(|hook| hook.flavour == Flavour::Syscall && hook.state == HookStatus::Attached)
+        .count();
     if lesser > 0 {
         tracing::warn!(hooks = lesser, "on the system-call flavour: `lapwing probes` says why");
     }
