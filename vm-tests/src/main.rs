@@ -94,7 +94,7 @@ fn work(args: &Args) -> Result<(String, Vec<GuestFile>)> {
     }
     Ok((
         format!(
-            "LAPWING_EXPECT_FLAVOUR={} scenario-runner {}",
+            "LAPWING_EXPECT_FLAVOUR={} LAPWING_IDLE_SECONDS=20 scenario-runner {}",
             args.flavour,
             names.join(" ")
         ),
