@@ -38,6 +38,9 @@ pub(crate) fn explain(error: &libbpf_rs::Error) -> String {
     });
     match reason {
         Some(reason) if !reason.starts_with("libbpf: prog") => format!("{error}: {reason}"),
+        _ if error.kind() == libbpf_rs::ErrorKind::PermissionDenied => format!(
+            "the kernel does not permit loading it ({error}); the capabilities are there, so it is a policy: lockdown, or a kernel without BPF trampolines"
+        ),
         _ => error.to_string(),
     }
 }
