@@ -2,14 +2,16 @@
 
 use std::{
     collections::BTreeMap,
-    process::ExitCode,
+    fs,
+    path::Path,
+    process::{Command, ExitCode},
     time::{Duration, Instant},
 };
 
 use crate::{
     act,
-    agent::Agent,
-    error::{Error, Result},
+    agent::{self, Agent},
+    error::{Context, Error, Result},
     scenario::{Group, Scenario},
     scenarios::{self, Check},
 };
@@ -44,6 +46,9 @@ fn names() -> Vec<&'static str> {
 }
 
 fn run(args: &[String]) -> ExitCode {
+    if let Some(code) = from_elsewhere(args) {
+        return code;
+    }
     let filters: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
     let exact = args.iter().any(|arg| arg == "--exact");
     let chosen = |name: &str| {
@@ -68,6 +73,39 @@ fn run(args: &[String]) -> ExitCode {
         report.test(name, run);
     }
     report.finish()
+}
+
+/// A checkout below /tmp would make every act a program run from /tmp: a copy of this program outside runs the scenarios then.
+fn from_elsewhere(args: &[String]) -> Option<ExitCode> {
+    let me = act::me().ok()?;
+    if !["/tmp", "/var/tmp", "/dev/shm"]
+        .iter()
+        .any(|directory| me.starts_with(directory))
+    {
+        return None;
+    }
+    let home = Path::new("/opt").join(format!("lapwing-test-{}-runner", std::process::id()));
+    let copy = home.join("scenario-runner");
+    let outcome = fs::create_dir_all(&home)
+        .and_then(|()| fs::copy(&me, &copy))
+        .map_err(|e| Error(format!("{}: {e}", copy.display())))
+        .and_then(|_| agent::program())
+        .and_then(|lapwing| {
+            Command::new(&copy)
+                .args(args)
+                .env("LAPWING_BIN", lapwing)
+                .status()
+                .context(copy.display())
+        });
+    // Nothing depends on it being gone.
+    let _ = fs::remove_dir_all(&home);
+    Some(match outcome {
+        Ok(status) => ExitCode::from(status.code().unwrap_or(1) as u8),
+        Err(e) => {
+            println!("{e}");
+            ExitCode::FAILURE
+        }
+    })
 }
 
 /// Scenarios of one group share an agent: each is judged by the alerts of its own session.
