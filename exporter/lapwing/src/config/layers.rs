@@ -182,7 +182,7 @@ impl Layers {
             let key = match error {
                 OtlpError::Header { .. } => "otlp.headers",
                 OtlpError::Authority { .. } => "otlp.ca_file",
-                OtlpError::Endpoint { .. } | OtlpError::Tls(_) => "otlp.endpoint",
+                OtlpError::Endpoint { .. } | OtlpError::Tls(_) | OtlpError::Exporter(_) => "otlp.endpoint",
             };
             report.problem(&origin(key), error.to_string(), "");
         }

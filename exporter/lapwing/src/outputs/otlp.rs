@@ -1,15 +1,19 @@
 //! Alerts as OpenTelemetry logs, over gRPC or HTTP with protobuf bodies.
 //!
-//! The messages and the gRPC client are OpenTelemetry's (opentelemetry-proto); batching and repeating are ours, because the SDK's exporter says Ok
-//! while it loses records of a collector that is down, and hides the records that a collector rejects (partial success). Here a batch is kept until
-//! it is acknowledged or refused for good; meanwhile the queue fills, and what does not fit is counted. A batch whose answer got lost is sent again, so a
-//! record may arrive twice: `lapwing.alert.id` tells.
+//! Records, resource and encoding are the opentelemetry crates': the worker calls `opentelemetry_otlp`'s exporter, whose HTTP client is ours and
+//! catches the request instead of sending it. How a request travels, over HTTP or as the message of a gRPC call, and what is repeated is ours too,
+//! because the exporter drops a batch after a few attempts and hides the records that a collector rejects (partial success).
+//!
+//! A batch is encoded once and kept until it is acknowledged or refused for good; meanwhile the queue fills, and what does not fit is counted. A batch
+//! whose answer got lost is sent again, so a record may arrive twice: `lapwing.alert.id` tells.
 
 mod attributes;
+mod encoder;
 mod endpoint;
 mod grpc;
 mod http;
 mod record;
+mod size;
 mod trust;
 mod worker;
 
@@ -54,6 +58,7 @@ impl Otlp {
         counters: Arc<OutputCounters>,
     ) -> Result<Otlp, OtlpError> {
         let endpoint = Endpoint::parse(endpoint, settings)?;
+        let encoder = encoder::Encoder::new(host, &endpoint.uri)?;
         let transport = match settings.protocol {
             config::OtlpProtocol::Grpc => Transport::Grpc(grpc::Grpc::new(endpoint)?),
             config::OtlpProtocol::HttpProtobuf => Transport::Http(http::Http::new(endpoint)?),
@@ -61,7 +66,7 @@ impl Otlp {
         let (queue, records) = mpsc::channel(capacity);
         let (stop, stopped) = oneshot::channel();
         let account = Account::new(counters, capacity);
-        let worker = worker::Worker::new(transport, record::Envelope::new(host), account.clone());
+        let worker = worker::Worker::new(transport, encoder, account.clone());
         let worker = tokio::spawn(worker.run(records, stopped));
         Ok(Otlp {
             queue,

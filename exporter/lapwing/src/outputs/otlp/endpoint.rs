@@ -59,6 +59,9 @@ pub enum OtlpError {
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
+    /// The exporter cannot be set up.
+    #[error("the exporter cannot be set up: {0}")]
+    Exporter(String),
 }
 
 /// Checked and complete.

@@ -1,12 +1,19 @@
 //! OTLP/gRPC.
 
-use hyper::{HeaderMap, http::Extensions};
-use opentelemetry_proto::tonic::collector::logs::v1::{
-    ExportLogsServiceRequest, logs_service_client::LogsServiceClient,
-};
 use std::{error::Error, time::Duration};
+
+use hyper::{
+    HeaderMap,
+    http::{Extensions, uri::PathAndQuery},
+};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
+use prost::{
+    Message,
+    bytes::{BufMut, Bytes},
+};
 use tonic::{
-    Code, Request, Status,
+    Code, Request, Status, client,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     metadata::MetadataMap,
     transport::{Channel, ClientTlsConfig},
 };
@@ -14,9 +21,12 @@ use tonic_types::StatusExt;
 
 use super::{Outcome, endpoint::Endpoint, endpoint::OtlpError};
 
+/// The call that takes logs.
+const EXPORT: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+
 /// A collector, connected when needed.
 pub(super) struct Grpc {
-    client: LogsServiceClient<Channel>,
+    client: client::Grpc<Channel>,
     metadata: MetadataMap,
 }
 
@@ -36,17 +46,68 @@ impl Grpc {
         }
         let metadata = MetadataMap::from_headers(endpoint.headers.into_iter().collect::<HeaderMap>());
         Ok(Grpc {
-            client: LogsServiceClient::new(channel.connect_lazy()),
+            client: client::Grpc::new(channel.connect_lazy()),
             metadata,
         })
     }
 
-    pub(super) async fn send(&self, request: ExportLogsServiceRequest) -> Outcome {
-        let request = Request::from_parts(self.metadata.clone(), Extensions::new(), request);
-        match self.client.clone().export(request).await {
-            Ok(response) => Outcome::accepted(response.into_inner()),
+    /// `request` is an encoded `ExportLogsServiceRequest`.
+    pub(super) async fn send(&self, request: Bytes) -> Outcome {
+        match self.export(request).await {
+            Ok(response) => Outcome::accepted(response),
             Err(status) => outcome(&status),
         }
+    }
+
+    async fn export(&self, request: Bytes) -> Result<ExportLogsServiceResponse, Status> {
+        let request = Request::from_parts(self.metadata.clone(), Extensions::new(), request);
+        let mut client = self.client.clone();
+        client
+            .ready()
+            .await
+            .map_err(|error| Status::unavailable(reasons(&error)))?;
+        let response = client
+            .unary(request, PathAndQuery::from_static(EXPORT), Encoded)
+            .await?;
+        Ok(response.into_inner())
+    }
+}
+
+/// Requests are encoded already; answers are not decoded yet.
+struct Encoded;
+
+impl Codec for Encoded {
+    type Encode = Bytes;
+    type Decode = ExportLogsServiceResponse;
+    type Encoder = Encoded;
+    type Decoder = Encoded;
+
+    fn encoder(&mut self) -> Encoded {
+        Encoded
+    }
+
+    fn decoder(&mut self) -> Encoded {
+        Encoded
+    }
+}
+
+impl Encoder for Encoded {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, request: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put(request);
+        Ok(())
+    }
+}
+
+impl Decoder for Encoded {
+    type Item = ExportLogsServiceResponse;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<ExportLogsServiceResponse>, Status> {
+        let response = ExportLogsServiceResponse::decode(buffer);
+        response.map(Some).map_err(|error| Status::internal(error.to_string()))
     }
 }
 

@@ -10,9 +10,7 @@ use hyper::{
     header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT},
 };
 use hyper_util::rt::TokioIo;
-use opentelemetry_proto::tonic::collector::logs::v1::{
-    ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
-};
+use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
 use prost::Message;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -43,9 +41,9 @@ impl Http {
         Ok(Http { endpoint, tls })
     }
 
-    pub(super) async fn send(&self, request: &ExportLogsServiceRequest) -> Outcome {
-        let body = Bytes::from(request.encode_to_vec());
-        let attempt = tokio::time::timeout(self.endpoint.timeout, self.post(body));
+    /// `request` is an encoded `ExportLogsServiceRequest`.
+    pub(super) async fn send(&self, request: Bytes) -> Outcome {
+        let attempt = tokio::time::timeout(self.endpoint.timeout, self.post(request));
         match attempt.await {
             Ok(Ok(answer)) => answer.outcome(),
             Ok(Err(error)) => Outcome::Later {

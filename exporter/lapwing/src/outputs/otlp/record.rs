@@ -1,80 +1,52 @@
 //! An alert as a log record, by OpenTelemetry's semantic conventions 1.44; what they have no name for is under `lapwing.`.
 
-use std::path::Path;
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use lapwing_engine::{
     alert::{ActionResult, Alert, FileView, ProcessView, ScoreView},
     event::BootTime,
-    spec::Severity,
+    spec,
 };
-use opentelemetry_proto::tonic::{
-    collector::logs::v1::ExportLogsServiceRequest,
-    common::v1::{InstrumentationScope, any_value::Value},
-    logs::v1::{LogRecord, ResourceLogs, ScopeLogs, SeverityNumber},
-    resource::v1::Resource,
-};
+use opentelemetry::logs::{LogRecord, Severity};
 
-use super::attributes::{Attributes, any};
-use crate::outputs::{AlertRecord, WallClock, clock, host::Host};
+use super::attributes::Attributes;
+use crate::outputs::{AlertRecord, WallClock};
 
-const SCHEMA: &str = "https://opentelemetry.io/schemas/1.44.0";
-
-/// What all records have in common: who sends them.
-#[derive(Debug)]
-pub(super) struct Envelope {
-    resource: Resource,
-    scope: InstrumentationScope,
+/// Writes an alert into an empty record.
+pub(super) fn fill(record: &mut impl LogRecord, alert: &AlertRecord) {
+    let AlertRecord { alert, wall, .. } = alert;
+    record.set_event_name(event_name(alert.event));
+    record.set_severity_number(severity(alert.severity));
+    record.set_severity_text(alert.severity.name());
+    record.set_timestamp(SystemTime::UNIX_EPOCH + Duration::from_nanos(wall.unix_nanoseconds(alert.time)));
+    record.set_observed_timestamp(SystemTime::now());
+    record.set_body(alert.message.clone().into());
+    record.add_attributes(attributes(alert, wall).0);
 }
 
-impl Envelope {
-    pub(super) fn new(host: &Host) -> Envelope {
-        let version = env!("CARGO_PKG_VERSION");
-        let mut a = Attributes::default();
-        a.text("service.name", "lapwing");
-        a.text("service.version", version);
-        a.text("service.instance.id", &*host.instance);
-        a.text("host.name", &*host.name);
-        a.maybe_text("host.id", host.id.as_deref());
-        a.text("host.arch", &*host.arch);
-        a.text("os.type", "linux");
-        a.maybe_text("os.name", host.os_name.as_deref());
-        a.maybe_text("os.version", host.os_version.as_deref());
-        a.maybe_text("os.description", host.os_description.as_deref());
-        a.text("lapwing.kernel.release", &*host.kernel);
-        Envelope {
-            resource: Resource {
-                attributes: a.0,
-                ..Resource::default()
-            },
-            scope: InstrumentationScope {
-                name: "lapwing".into(),
-                version: version.into(),
-                ..InstrumentationScope::default()
-            },
-        }
-    }
+/// OpenTelemetry's names of events live forever, as those of our alerts do: each of these few is made once.
+fn event_name(event: &'static str) -> &'static str {
+    static NAMES: Mutex<BTreeMap<&str, &str>> = Mutex::new(BTreeMap::new());
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    names.entry(event).or_insert_with(|| format!("lapwing.{event}").leak())
+}
 
-    /// The request that carries `records`.
-    pub(super) fn request(&self, records: Vec<LogRecord>) -> ExportLogsServiceRequest {
-        let scope = ScopeLogs {
-            scope: Some(self.scope.clone()),
-            log_records: records,
-            schema_url: SCHEMA.into(),
-        };
-        let resource = ResourceLogs {
-            resource: Some(self.resource.clone()),
-            scope_logs: vec![scope],
-            schema_url: SCHEMA.into(),
-        };
-        ExportLogsServiceRequest {
-            resource_logs: vec![resource],
-        }
+fn severity(severity: spec::Severity) -> Severity {
+    match severity {
+        spec::Severity::Info => Severity::Info,
+        spec::Severity::Low => Severity::Warn,
+        spec::Severity::Medium => Severity::Warn3,
+        spec::Severity::High => Severity::Error,
+        spec::Severity::Critical => Severity::Fatal,
     }
 }
 
-/// The record of an alert.
-pub(super) fn log_record(record: &AlertRecord) -> LogRecord {
-    let AlertRecord { alert, wall, .. } = record;
+fn attributes(alert: &Alert, wall: &WallClock) -> Attributes {
     let mut a = Attributes::default();
     about_alert(&mut a, alert);
     if let Some(process) = &alert.process {
@@ -99,26 +71,7 @@ pub(super) fn log_record(record: &AlertRecord) -> LogRecord {
     if let Some(score) = &alert.score {
         about_score(&mut a, score);
     }
-    LogRecord {
-        time_unix_nano: wall.unix_nanoseconds(alert.time),
-        observed_time_unix_nano: clock::unix_now(),
-        severity_number: severity(alert.severity) as i32,
-        severity_text: alert.severity.name().into(),
-        body: Some(any(Value::StringValue(alert.message.clone()))),
-        attributes: a.0,
-        event_name: format!("lapwing.{}", alert.event),
-        ..LogRecord::default()
-    }
-}
-
-fn severity(severity: Severity) -> SeverityNumber {
-    match severity {
-        Severity::Info => SeverityNumber::Info,
-        Severity::Low => SeverityNumber::Warn,
-        Severity::Medium => SeverityNumber::Warn3,
-        Severity::High => SeverityNumber::Error,
-        Severity::Critical => SeverityNumber::Fatal,
-    }
+    a
 }
 
 fn about_alert(a: &mut Attributes, alert: &Alert) {

@@ -6,14 +6,14 @@ use std::{
     time::Duration,
 };
 
-use opentelemetry_proto::tonic::{collector::logs::v1::ExportLogsServiceResponse, logs::v1::LogRecord};
-use prost::Message;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
+use opentelemetry_sdk::logs::SdkLogRecord;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep, timeout_at},
 };
 
-use super::{Outcome, Transport, record};
+use super::{Outcome, Transport, encoder::Encoder, size};
 use crate::{
     metrics::LostReason,
     outputs::{AlertRecord, account::Account, trouble::Trouble},
@@ -34,22 +34,22 @@ const MAX_PAUSE: Duration = Duration::from_secs(300);
 /// Some alerts on their way.
 struct Batch {
     alerts: Vec<Arc<AlertRecord>>,
-    records: Vec<LogRecord>,
+    records: Vec<SdkLogRecord>,
 }
 
 /// The task behind the output.
 pub(super) struct Worker {
     transport: Transport,
-    envelope: record::Envelope,
+    encoder: Encoder,
     account: Arc<Account>,
     trouble: Trouble,
 }
 
 impl Worker {
-    pub(super) fn new(transport: Transport, envelope: record::Envelope, account: Arc<Account>) -> Worker {
+    pub(super) fn new(transport: Transport, encoder: Encoder, account: Arc<Account>) -> Worker {
         Worker {
             transport,
-            envelope,
+            encoder,
             account,
             trouble: Trouble::default(),
         }
@@ -63,7 +63,7 @@ impl Worker {
     ) {
         let account = self.account.clone();
         let work = async {
-            while let Some(batch) = collect(&mut queue).await {
+            while let Some(batch) = collect(&mut queue, &self.encoder).await {
                 self.deliver(batch).await;
             }
         };
@@ -86,17 +86,22 @@ impl Worker {
 
     /// Repeats until the collector took the batch or refused it for good.
     async fn deliver(&mut self, batch: Batch) {
-        let count = batch.records.len() as u64;
-        let request = self.envelope.request(batch.records);
+        let Batch { alerts, records } = batch;
+        let count = alerts.len() as u64;
+        let request = match self.encoder.request(&records).await {
+            Ok(request) => request,
+            Err(why) => return self.lost(LostReason::WriteError, count, &why),
+        };
+        drop(records);
         let mut pause = PAUSE.0;
         loop {
             let outcome = match &self.transport {
                 Transport::Grpc(grpc) => grpc.send(request.clone()).await,
-                Transport::Http(http) => http.send(&request).await,
+                Transport::Http(http) => http.send(request.clone()).await,
             };
             match outcome {
                 Outcome::Accepted { rejected, message } => {
-                    return self.accepted(&batch.alerts, rejected.min(count), &message);
+                    return self.accepted(&alerts, rejected.min(count), &message);
                 }
                 Outcome::Refused { why } => return self.lost(LostReason::Rejected, count, &why),
                 Outcome::Unconfirmed { why } => return self.lost(LostReason::Unconfirmed, count, &why),
@@ -150,7 +155,7 @@ impl Outcome {
 }
 
 /// The next batch; None at the end of the queue.
-async fn collect(queue: &mut mpsc::Receiver<Arc<AlertRecord>>) -> Option<Batch> {
+async fn collect(queue: &mut mpsc::Receiver<Arc<AlertRecord>>, encoder: &Encoder) -> Option<Batch> {
     let mut batch = Batch {
         alerts: Vec::new(),
         records: Vec::new(),
@@ -159,8 +164,8 @@ async fn collect(queue: &mut mpsc::Receiver<Arc<AlertRecord>>) -> Option<Batch> 
     let mut next = queue.recv().await;
     let until = Instant::now() + LINGER;
     while let Some(alert) = next.take() {
-        let record = record::log_record(&alert);
-        bytes += record.encoded_len();
+        let record = encoder.record(&alert);
+        bytes += size::of_record(&record);
         batch.records.push(record);
         batch.alerts.push(alert);
         if batch.alerts.len() < MAX_RECORDS && bytes < MAX_BYTES {
