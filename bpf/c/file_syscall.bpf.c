@@ -117,6 +117,12 @@ static __always_inline void lw_raw(struct lw_match *m, __u32 index, struct lw_sc
 	}
 }
 
+/* Whether the call means a symbolic link itself, not its end. */
+static __always_inline bool lw_no_follow(struct lw_match *m, const struct lw_call *call)
+{
+	return call->form & LW_NOFOLLOW || (call->form & LW_AT_FLAGS && lw_arg(m, call->flags) & AT_SYMLINK_NOFOLLOW);
+}
+
 /* A call that gives paths. */
 static __always_inline void lw_judge_paths(struct lw_match *m, struct lw_file_rules *rules, __u32 index, const struct lw_call *call)
 {
@@ -125,7 +131,7 @@ static __always_inline void lw_judge_paths(struct lw_match *m, struct lw_file_ru
 	__u64 path = lw_arg(m, call->path);
 	__u64 path2 = lw_arg(m, call->path2);
 	bool text = call->form & LW_TEXT;
-	bool judged = call->form & LW_NOFOLLOW || (call->form & LW_AT_FLAGS && lw_arg(m, call->flags) & AT_SYMLINK_NOFOLLOW);
+	bool judged = lw_no_follow(m, call);
 	struct lw_scratch *s;
 
 	if (judged)
@@ -190,6 +196,8 @@ static __always_inline void lw_other(struct lw_match *m, struct lw_file_rules *r
 	}
 	if (call->op == LW_OP_RENAME)
 		m->file.open_flags = flags;
+	if (call->op == LW_OP_PERMISSION && lw_no_follow(m, call))
+		m->file.open_flags = AT_SYMLINK_NOFOLLOW;
 	if (call->fd)
 		file = lw_descriptor(lw_arg(m, call->fd));
 	else if (call->form & LW_AT_FLAGS && flags & AT_EMPTY_PATH && !call->path2)

@@ -21,6 +21,9 @@ const O_ACCMODE: u32 = 0o3;
 const O_CREAT: u32 = 0o100;
 const O_TRUNC: u32 = 0o1000;
 
+/// linux/fcntl.h.
+const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
+
 /// Looks up raw paths below the host's root.
 pub struct Resolver {
     /// The host's root directory: `/`, or where it is mounted for an agent in a container.
@@ -64,7 +67,11 @@ impl Resolver {
         let Some(raw) = file.raw.take() else { return };
         let (path, target) = *raw;
         // What a call that follows a symbolic link did, it did to the link's end.
-        let follow = !matches!(file.op, FileOp::Delete | FileOp::Rename | FileOp::Create);
+        let follow = match file.op {
+            FileOp::Delete | FileOp::Rename | FileOp::Create => false,
+            FileOp::Permission => file.flags & AT_SYMLINK_NOFOLLOW == 0,
+            FileOp::Write | FileOp::Read | FileOp::Execute => true,
+        };
         file.path = self.look_up(&path, follow);
         // The kernel refused to open with O_CREAT: whether it was to create a file, or to write to (or read) one, shows now.
         if file.op == FileOp::Create && file.errno != 0 && file.flags & O_CREAT != 0 && self.exists(&path) {
@@ -172,6 +179,8 @@ fn normalise(path: &[u8]) -> Vec<u8> {
 mod tests {
     use lapwing_engine::event::{BootTime, FileEvent, Flavour, Header, ProcessKey};
 
+    use lapwing_engine::synthetic::Synthetic;
+
     use super::*;
 
     fn raw(base: &str, given: &str) -> RawPath {
@@ -206,6 +215,29 @@ mod tests {
         );
         assert_eq!(text(resolver.look_up(&raw(base, "alias/link"), true)), "/etc/passwd");
         assert_eq!(resolver.unresolved(), 0);
+    }
+
+    #[test]
+    fn a_change_to_a_link_itself_is_about_the_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = std::fs::canonicalize(dir.path()).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", root.join("link")).unwrap();
+        let resolver = Resolver::new(Path::new("/")).unwrap();
+        let chown = |flags| {
+            let given = raw(root.to_str().unwrap(), "link");
+            let change = |file: &mut FileEvent| {
+                (file.flags, file.raw) = (flags, Some(Box::new((given, None))));
+            };
+            let mut events = Synthetic::new().file_with(1, FileOp::Permission, "/", change).take();
+            let event = events.last_mut().unwrap();
+            resolver.resolve(event);
+            let Body::File(file) = &event.body else {
+                panic!("not a file event")
+            };
+            text(file.path.clone())
+        };
+        assert_eq!(chown(AT_SYMLINK_NOFOLLOW), root.join("link").to_str().unwrap());
+        assert_eq!(chown(0), "/etc/passwd");
     }
 
     #[test]

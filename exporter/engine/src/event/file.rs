@@ -113,7 +113,8 @@ pub struct FileEvent {
     pub key: Option<ObjectKey>,
     /// `st_mode` layout: the file's type and permissions; after the change for Permission. 0 when not known.
     pub mode: u32,
-    /// Flags of the open (`O_*`), of the rename (`RENAME_*`), 0 elsewhere.
+    /// Flags of the open (`O_*`), of the rename (`RENAME_*`); `AT_SYMLINK_NOFOLLOW` for a Permission that a path call meant for a symbolic
+    /// link itself; 0 elsewhere.
     pub flags: u32,
     /// The owner set by a chown (`uid`, `gid`; 4294967295 leaves it).
     pub owner: Option<(u32, u32)>,
