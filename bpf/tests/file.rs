@@ -319,7 +319,9 @@ fn permissions_and_owners() {
     assert_eq!((event.op, event.owner), (FileOp::Permission, Some((65534, u32::MAX))));
     assert_eq!(event.flags, 0);
     one(&mut rig, || symlink("../outside", place.inside("link")).unwrap());
-    let event = one(&mut rig, || std::os::unix::fs::lchown(place.inside("link"), Some(65534), None).unwrap());
+    let event = one(&mut rig, || {
+        std::os::unix::fs::lchown(place.inside("link"), Some(65534), None).unwrap()
+    });
     is_about(&event, &place.inside("link"));
     let file = fs::OpenOptions::new()
         .custom_flags(libc::O_NOFOLLOW)

@@ -89,10 +89,10 @@ impl Resolver {
     fn look_up(&self, raw: &RawPath, follow: bool) -> Value<Bytes> {
         let Some(joined) = join(raw) else { return Value::Missing };
         // Another root is another view of the mounts: looking it up in ours would name the wrong file.
-        if raw.root.is_none() {
-            if let Some(found) = self.by_kernel(&joined, follow) {
-                return Value::Partial(Bytes::from(found));
-            }
+        if raw.root.is_none()
+            && let Some(found) = self.by_kernel(&joined, follow)
+        {
+            return Value::Partial(Bytes::from(found));
         }
         self.unresolved.fetch_add(1, Ordering::Relaxed);
         Value::Partial(Bytes::from(normalise(&joined)))
