@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    event::{BootTime, ProcessKey, Sensor},
+    event::{BootTime, Direction, ProcessKey, Sensor},
     spec::Severity,
 };
 
@@ -56,6 +56,9 @@ pub struct Alert {
     /// The file, for the file sensor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<FileView>,
+    /// The connection, for the network sensor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkView>,
     /// The container of the process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<ContainerView>,
@@ -65,6 +68,33 @@ pub struct Alert {
     /// Names of the fields that are known only in part.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub partial: Vec<&'static str>,
+    /// The silence that masks it; absent when none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub masked: Option<MaskView>,
+}
+
+/// Why an alert is masked: what the silence in Alertmanager says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MaskView {
+    /// Its id.
+    pub silence: String,
+    /// `createdBy`.
+    pub author: String,
+    /// `comment`.
+    pub comment: String,
+    /// `endsAt`, RFC 3339.
+    pub until: String,
+}
+
+/// A connection, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NetworkView {
+    /// `incoming`, `outgoing`, `unknown`.
+    pub direction: Direction,
+    /// This host's end: `address:port`, IPv6 in brackets.
+    pub local: String,
+    /// The other end.
+    pub peer: String,
 }
 
 /// A process, for people.

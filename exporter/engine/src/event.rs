@@ -4,12 +4,14 @@
 //! is [`Value::Partial`] or [`Value::Missing`] all the way to the alert.
 
 mod file;
+mod network;
 mod process;
 mod value;
 
 use serde::{Deserialize, Serialize};
 
 pub use file::{Access, FileEvent, FileOp, ObjectKey, RawPath};
+pub use network::{Direction, Endpoints, FlowChange, FlowEvent, FlowKey, FlowTotals, Segment, TlsData, Way, tcp};
 pub use process::{
     CredentialChange, Credentials, Exec, ExecFailure, Exit, ExitReason, Fork, Namespaces, ProcessSnapshot,
 };
@@ -68,7 +70,7 @@ pub enum Sensor {
     Process,
     /// What is done to files.
     File,
-    /// Flows and payloads (its room is kept; nothing fills it yet).
+    /// TCP connections and what they carry.
     Network,
 }
 
@@ -130,6 +132,12 @@ pub enum Body {
     Snapshot(Box<ProcessSnapshot>),
     /// Something was done to a file.
     File(Box<FileEvent>),
+    /// A TCP socket changed its state.
+    Flow(Box<FlowEvent>),
+    /// Bytes of a TCP connection passed.
+    Segment(Box<Segment>),
+    /// Plaintext passed a TLS library.
+    Tls(Box<TlsData>),
 }
 
 impl Event {
@@ -137,6 +145,7 @@ impl Event {
     pub fn sensor(&self) -> Sensor {
         match self.body {
             Body::File(_) => Sensor::File,
+            Body::Flow(_) | Body::Segment(_) | Body::Tls(_) => Sensor::Network,
             _ => Sensor::Process,
         }
     }

@@ -86,7 +86,7 @@ impl Kinds {
             Body::Credentials(_) => Kinds::CREDENTIALS,
             Body::Exit(_) => Kinds::EXIT,
             Body::File(_) => Kinds::FILE,
-            Body::Fork(_) | Body::Snapshot(_) => Kinds::NONE,
+            Body::Fork(_) | Body::Snapshot(_) | Body::Flow(_) | Body::Segment(_) | Body::Tls(_) => Kinds::NONE,
         }
     }
 }

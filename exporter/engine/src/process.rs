@@ -167,7 +167,7 @@ impl Table {
                 self.touch(time, key);
                 self.end(key, time, Some(exit.reason));
             }
-            Body::ExecFailure(_) | Body::File(_) => {
+            Body::ExecFailure(_) | Body::File(_) | Body::Flow(_) | Body::Segment(_) | Body::Tls(_) => {
                 self.touch(time, key);
             }
         }

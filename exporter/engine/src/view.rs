@@ -3,7 +3,7 @@
 use crate::{
     alert::{ContainerView, FileView, NamespacesView, ProcessView},
     container::id_of_cgroup,
-    event::{Body, Bytes, Event, ExitReason, FileEvent, FileOp, ProcessKey, ProcessSnapshot, Value},
+    event::{Body, Bytes, Event, ExitReason, FileEvent, FileOp, FlowChange, ProcessKey, ProcessSnapshot, Value},
     names,
     process::{Process, Table},
     redact,
@@ -72,7 +72,11 @@ pub(crate) fn errno(event: &Event) -> Option<String> {
         Body::File(file) => file.errno,
         Body::ExecFailure(failure) => failure.errno,
         Body::Credentials(change) => change.errno,
-        Body::Fork(_) | Body::Exec(_) | Body::Exit(_) | Body::Snapshot(_) => 0,
+        Body::Flow(flow) => match flow.change {
+            FlowChange::Refused(errno) => errno,
+            _ => 0,
+        },
+        _ => 0,
     };
     (number != 0).then(|| names::errno(number).map_or_else(|| number.to_string(), str::to_owned))
 }

@@ -199,9 +199,11 @@ impl Engine {
             process: Some(view::process(&self.table, &event.header.process)),
             lineage: view::lineage(&self.table, &event.header.process),
             file: None,
+            network: None,
             container: view::container(&self.table, &event.header.process),
             score: Some(score),
             partial: view::partial(&self.table, event),
+            masked: None,
         })
     }
 }
@@ -234,8 +236,10 @@ fn describe(rules: &RuleSet, table: &Table, event: &Event, finding: &Finding, id
         process: Some(view::process(table, &event.header.process)),
         lineage: view::lineage(table, &event.header.process),
         file: view::file(event),
+        network: None,
         container: view::container(table, &event.header.process),
         score: None,
         partial: view::partial(table, event),
+        masked: None,
     }
 }

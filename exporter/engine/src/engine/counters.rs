@@ -4,15 +4,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     alert::Alert,
-    event::{Body, Event, FileOp, Sensor},
+    event::{Body, Event, FileOp, FlowChange, Sensor},
     process::TableCounters,
     rule::{RuleId, RuleSet},
     score::SubjectKind,
     spec::Severity,
 };
 
-/// Kinds of event, in the order of [`EventCounts`]: the process sensor's, then one for each [`FileOp`].
-const KINDS: [(Sensor, &str); 13] = [
+/// Kinds of event, in the order of [`EventCounts`]: the process sensor's, then one for each [`FileOp`], then the network sensor's.
+const KINDS: [(Sensor, &str); 21] = [
     (Sensor::Process, "fork"),
     (Sensor::Process, "exec"),
     (Sensor::Process, "exec_failure"),
@@ -26,8 +26,17 @@ const KINDS: [(Sensor, &str); 13] = [
     (Sensor::File, "delete"),
     (Sensor::File, "rename"),
     (Sensor::File, "execute"),
+    (Sensor::Network, "open"),
+    (Sensor::Network, "established"),
+    (Sensor::Network, "refused"),
+    (Sensor::Network, "close"),
+    (Sensor::Network, "listen"),
+    (Sensor::Network, "existing"),
+    (Sensor::Network, "segment"),
+    (Sensor::Network, "tls"),
 ];
-const FIRST_FILE_KIND: usize = KINDS.len() - FileOp::ALL.len();
+const FIRST_FILE_KIND: usize = 6;
+const FIRST_NETWORK_KIND: usize = FIRST_FILE_KIND + FileOp::ALL.len();
 
 /// Events by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,6 +52,19 @@ impl EventCounts {
             Body::Exit(_) => 4,
             Body::Snapshot(_) => 5,
             Body::File(file) => FIRST_FILE_KIND + file.op as usize,
+            Body::Flow(flow) => {
+                FIRST_NETWORK_KIND
+                    + match flow.change {
+                        FlowChange::Opening => 0,
+                        FlowChange::Established => 1,
+                        FlowChange::Refused(_) => 2,
+                        FlowChange::Closed => 3,
+                        FlowChange::Listening => 4,
+                        FlowChange::Existing => 5,
+                    }
+            }
+            Body::Segment(_) => FIRST_NETWORK_KIND + 6,
+            Body::Tls(_) => FIRST_NETWORK_KIND + 7,
         };
         self.0[kind] += 1;
     }

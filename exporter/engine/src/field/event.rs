@@ -2,7 +2,7 @@
 
 use super::{Context, Field, Kinds, Read, Scalar, Type};
 use crate::{
-    event::{Body, ExitReason, FileOp},
+    event::{Body, ExitReason, FileOp, FlowChange},
     names,
 };
 
@@ -47,6 +47,16 @@ pub(crate) fn name_of(body: &Body) -> &'static str {
             FileOp::Rename => "file.rename",
             FileOp::Execute => "file.execute",
         },
+        Body::Flow(flow) => match flow.change {
+            FlowChange::Opening => "network.open",
+            FlowChange::Established => "network.established",
+            FlowChange::Refused(_) => "network.refused",
+            FlowChange::Closed => "network.close",
+            FlowChange::Listening => "network.listen",
+            FlowChange::Existing => "network.existing",
+        },
+        Body::Segment(_) => "network.segment",
+        Body::Tls(_) => "network.tls",
     }
 }
 

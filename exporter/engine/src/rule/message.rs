@@ -140,7 +140,9 @@ pub(super) fn default(finding: &Finding, context: &Context<'_>) -> String {
             format!("{} became root from {}{how}", actor(context), user(change.before.euid))
         }
         Body::Exit(exit) => format!("{object}{} ended {}", ended_as(context), reason(exit.reason)),
-        Body::Fork(_) | Body::Snapshot(_) => format!("{} by {}", finding.event, actor_user(context)),
+        Body::Fork(_) | Body::Snapshot(_) | Body::Flow(_) | Body::Segment(_) | Body::Tls(_) => {
+            format!("{} by {}", finding.event, actor_user(context))
+        }
     }
 }
 

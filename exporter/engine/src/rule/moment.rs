@@ -93,7 +93,7 @@ pub(super) fn of(body: &Body) -> impl Iterator<Item = Moment> {
             (escalated.then_some(Moment::Escalation), None)
         }
         Body::Exit(exit) => (is_failure(exit.reason).then_some(Moment::Termination), None),
-        Body::Fork(_) | Body::Snapshot(_) | Body::File(_) => (None, None),
+        _ => (None, None),
     };
     first.into_iter().chain(second)
 }

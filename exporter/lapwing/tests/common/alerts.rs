@@ -64,6 +64,7 @@ pub fn alert(number: u64) -> Alert {
             owner: Some("0:0".into()),
             flags: vec!["O_WRONLY", "O_CREAT"],
         }),
+        network: None,
         container: Some(ContainerView {
             id: "0123456789abcdef".repeat(4),
         }),
@@ -81,6 +82,7 @@ pub fn alert(number: u64) -> Alert {
             }],
         }),
         partial: vec!["fd.name"],
+        masked: None,
     }
 }
 

@@ -1,0 +1,159 @@
+//! Events of the network sensor: what becomes of TCP connections, and the bytes that they carry.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Bytes;
+
+/// A TCP socket: the kernel's socket cookie (`sock_gen_cookie`), unique until the next boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct FlowKey(pub u64);
+
+/// Who opened the connection, seen from this host's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// The other end connected to us.
+    Incoming,
+    /// We connected to the other end.
+    Outgoing,
+    /// It was there before the agent and nothing told.
+    Unknown,
+}
+
+/// Which way bytes went, seen from this host's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// From the other end to us.
+    Received,
+    /// From us to the other end.
+    Sent,
+}
+
+/// Both ends. IPv4 in IPv6 (`::ffff:a.b.c.d`) is IPv4 here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// This host's end.
+    pub local: SocketAddr,
+    /// The other end; the unspecified address and port 0 for a listening socket.
+    pub remote: SocketAddr,
+    /// Inode number of the network namespace in which the addresses mean something; 0 when not known.
+    pub netns: u32,
+}
+
+/// What became of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum FlowChange {
+    /// `connect` was called: the SYN is on its way.
+    Opening,
+    /// Both ends agreed.
+    Established,
+    /// It never came to be: the positive errno (ECONNREFUSED, ETIMEDOUT, EPERM, ...), 0 when not known.
+    Refused(i32),
+    /// It ended, by FIN or RST.
+    Closed,
+    /// It accepts connections from now on.
+    Listening,
+    /// It was there before the agent.
+    Existing,
+}
+
+impl FlowChange {
+    /// The name in alerts (`network.established`) and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            FlowChange::Opening => "open",
+            FlowChange::Established => "established",
+            FlowChange::Refused(_) => "refused",
+            FlowChange::Closed => "close",
+            FlowChange::Listening => "listen",
+            FlowChange::Existing => "existing",
+        }
+    }
+}
+
+/// The kernel's own counts of a connection (`struct tcp_sock`), so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+pub struct FlowTotals {
+    /// Payload bytes sent and acknowledged (`bytes_acked`, the SYN apart).
+    pub bytes_sent: u64,
+    /// Payload bytes received in order (`bytes_received`).
+    pub bytes_received: u64,
+    /// Segments sent (`segs_out`).
+    pub segments_sent: u32,
+    /// Segments received (`segs_in`).
+    pub segments_received: u32,
+    /// Segments sent again (`total_retrans`).
+    pub retransmits: u32,
+    /// Nanoseconds since the connection opened; 0 when it was there before the agent.
+    pub duration: u64,
+}
+
+/// A socket changed its state. The header's process is its owner as far as known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowEvent {
+    /// Which.
+    pub flow: FlowKey,
+    /// What became of it.
+    pub change: FlowChange,
+    /// Who opened it.
+    pub direction: Direction,
+    /// Between whom.
+    pub endpoints: Endpoints,
+    /// The kernel's counts so far; all 0 for a listening socket.
+    pub totals: FlowTotals,
+}
+
+/// Bits of [`Segment::flags`], as in the TCP header (RFC 9293).
+pub mod tcp {
+    /// No more from this side.
+    pub const FIN: u8 = 0x01;
+    /// The first of this side.
+    pub const SYN: u8 = 0x02;
+    /// The connection is void.
+    pub const RST: u8 = 0x04;
+}
+
+/// A packet's (or super-packet's) worth of a connection, on its way up or down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Which connection.
+    pub flow: FlowKey,
+    /// Who opened it.
+    pub direction: Direction,
+    /// Which way.
+    pub way: Way,
+    /// Between whom.
+    pub endpoints: Endpoints,
+    /// TCP sequence number of the first byte of `data` (of the SYN or FIN when there is none).
+    pub sequence: u32,
+    /// [`tcp`] bits.
+    pub flags: u8,
+    /// Payload bytes that passed. More than `data` holds when the kernel stopped copying (the budget of the message is used up).
+    pub length: u32,
+    /// The first of them.
+    pub data: Bytes,
+}
+
+/// Plaintext that a program gave to, or took from, a TLS library.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsData {
+    /// The library's connection object: its address, which means something within the process only.
+    pub connection: u64,
+    /// The TCP connection below, when a socket call in the same thread told.
+    pub flow: Option<FlowKey>,
+    /// Who opened it.
+    pub direction: Direction,
+    /// Its ends, when known.
+    pub endpoints: Option<Endpoints>,
+    /// Which way.
+    pub way: Way,
+    /// Bytes that passed; more than `data` holds when the budget of the message is used up.
+    pub length: u32,
+    /// The first of them.
+    pub data: Bytes,
+    /// The connection object was freed: there will be no more of it.
+    pub end: bool,
+}
