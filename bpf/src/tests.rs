@@ -27,6 +27,7 @@ fn root_without_a_call_is_an_exploits_mark() {
         exec_failures: false,
         credentials: true,
         watches: Vec::new(),
+        network: None,
     };
     let (sensors, mut reader) = Sensors::open(&Options::default(), &interest).unwrap();
     let mut shell = Command::new("/bin/sh")

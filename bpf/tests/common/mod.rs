@@ -30,6 +30,7 @@ pub fn everything() -> Interest {
         exec_failures: true,
         credentials: true,
         watches: Vec::new(),
+        network: None,
     }
 }
 

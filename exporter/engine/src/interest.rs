@@ -17,6 +17,46 @@ pub struct Interest {
     pub credentials: bool,
     /// The file watches; empty means that no file hook is attached.
     pub watches: Vec<WatchPoint>,
+    /// What the network rules need; `None` means that no network hook is attached, nor even loaded.
+    pub network: Option<NetworkInterest>,
+}
+
+/// What the network rules need of the kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkInterest {
+    /// Some rule can match what becomes of connections. Implied by `payload`.
+    pub flows: bool,
+    /// Some rule can match the bytes that connections carry.
+    pub payload: bool,
+    /// Plaintext of TLS libraries is wanted (`[network] https`).
+    pub https: bool,
+    /// Whose connections.
+    pub only: Processes,
+    /// Bytes copied of what the opener of a connection says, until the other end speaks (of either end while nobody knows who opened it).
+    pub request_budget: u32,
+    /// Bytes copied of what the other end answers, until the opener speaks again.
+    pub response_budget: u32,
+}
+
+/// Which processes' connections are looked at; decided in the kernel by the socket's owner.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Processes {
+    /// Everybody's.
+    #[default]
+    All,
+    /// Only those of these.
+    Only(Vec<Selector>),
+    /// All but those of these.
+    Except(Vec<Selector>),
+}
+
+/// Processes by one property.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Selector {
+    /// The name (`comm`): at most 15 bytes count, since the kernel keeps no more.
+    Name(Vec<u8>),
+    /// The executable's absolute path, as the kernel resolves it.
+    Path(Vec<u8>),
 }
 
 /// A watch as the kernel needs it. Excludes, skips and predicates are judged by the engine.

@@ -69,6 +69,7 @@ impl RuleSet {
             exec_failures: self.process.has(Moment::ExecFailure),
             credentials: enabled(|event| event == ProcessRuleEvent::RootEscalation),
             watches: self.watches.points(),
+            network: None,
         }
     }
 
