@@ -114,6 +114,8 @@ pub mod tcp {
     pub const SYN: u8 = 0x02;
     /// The connection is void.
     pub const RST: u8 = 0x04;
+    /// [`super::Segment::ack`] means something.
+    pub const ACK: u8 = 0x10;
 }
 
 /// A packet's (or super-packet's) worth of a connection, on its way up or down.
@@ -129,6 +131,9 @@ pub struct Segment {
     pub endpoints: Endpoints,
     /// TCP sequence number of the first byte of `data` (of the SYN or FIN when there is none).
     pub sequence: u32,
+    /// The TCP header's acknowledgement number, when the flags have ACK: every byte of the other way before it has arrived, so that one
+    /// missing here was lost between kernel and agent and is not waited for. Without it, a hole is kept open until a bound is met.
+    pub ack: u32,
     /// [`tcp`] bits.
     pub flags: u8,
     /// Payload bytes that passed. More than `data` holds when the kernel stopped copying (the budget of the message is used up).
