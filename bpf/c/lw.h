@@ -220,7 +220,7 @@ struct lw_config {
 	__u32 generation;
 	__u32 self_pid; /* the agent: excluded, and counted as LW_SELF */
 	__u32 flags; /* lw_want */
-	__u32 file_calls; /* ops of calls.h that the system-call flavour sees to */
+	__u32 calls; /* ops of calls.h that the system-call flavour sees to */
 };
 
 #endif

@@ -26,8 +26,6 @@ fn wants(interest: &Interest, ops: &[FileOp]) -> bool {
         .any(|watch| ops.iter().any(|op| watch.access.contains(*op)))
 }
 
-/// The system-call flavour of everything: one program, which is told the calls that are its own.
-const SYSCALL: &[&str] = &["lw_file_sys_exit"];
 const RACE: &str = "io_uring; the strings of a call are read when it ends, so another thread may have changed them";
 const RACE_NAMES: &str =
     "io_uring; renames and the like in a path that changes at the same moment: userspace resolves it afterwards";
@@ -51,8 +49,8 @@ macro_rules! syscall {
     ($unseen:expr) => {
         Variant {
             flavour: Flavour::Syscall,
-            object: "file_syscall",
-            programs: SYSCALL,
+            object: crate::hooks::SYSCALL,
+            programs: crate::hooks::SYSCALL_PROGRAMS,
             optional: &[],
             unseen: $unseen,
         }

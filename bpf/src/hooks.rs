@@ -10,6 +10,11 @@ pub(crate) fn catalogue() -> impl Iterator<Item = &'static Hook> {
     crate::process::HOOKS.iter().chain(crate::file::HOOKS)
 }
 
+/// The object of the system-call flavour.
+pub(crate) const SYSCALL: &str = "syscall";
+/// Its one program, for all hooks: it is told which calls it sees to.
+pub(crate) const SYSCALL_PROGRAMS: &[&str] = &["lw_sys_exit"];
+
 /// One thing to be told, and the ways to be told it.
 pub(crate) struct Hook {
     pub sensor: Sensor,

@@ -2,7 +2,7 @@
 
 use lapwing_engine::event::{Flavour, Sensor};
 
-use crate::hooks::{Hook, Variant};
+use crate::hooks::{Hook, SYSCALL, SYSCALL_PROGRAMS, Variant};
 
 /// The program on a system call's function, whose name depends on the architecture.
 macro_rules! function {
@@ -43,7 +43,7 @@ pub(crate) const HOOKS: &[Hook] = &[
     },
     Hook {
         sensor: Sensor::Process,
-        name: "exec-failure",
+        name: EXEC_FAILURE,
         needed: |interest| interest.process && interest.exec_failures,
         variants: &[
             Variant {
@@ -59,17 +59,17 @@ pub(crate) const HOOKS: &[Hook] = &[
             },
             Variant {
                 flavour: Flavour::Syscall,
-                object: "process_syscall",
-                programs: &["lw_on_execve"],
-                optional: &["lw_on_execveat"],
-                unseen: "refused execs of 32-bit calls (int 0x80)",
+                object: SYSCALL,
+                programs: SYSCALL_PROGRAMS,
+                optional: &[],
+                unseen: "",
             },
         ],
         unseen: "execs that the kernel refuses",
     },
     Hook {
         sensor: Sensor::Process,
-        name: "credentials",
+        name: CREDENTIALS,
         needed: |interest| interest.process && interest.credentials,
         variants: &[
             Variant {
@@ -86,12 +86,37 @@ pub(crate) const HOOKS: &[Hook] = &[
             },
             Variant {
                 flavour: Flavour::Syscall,
-                object: "process_syscall",
-                programs: &["lw_on_setuid", "lw_on_setresuid"],
-                optional: &["lw_on_setreuid", "lw_on_capset"],
-                unseen: "set*id by 32-bit calls (int 0x80) and changes without a call, until the next fork, exec or exit of the thread; refused 32-bit calls",
+                object: SYSCALL,
+                programs: SYSCALL_PROGRAMS,
+                optional: &[],
+                unseen: "changes without a call, until the next fork, exec or exit of the thread",
             },
         ],
         unseen: "changes of credentials, but for those that an exec, fork or exit shows",
     },
 ];
+
+const EXEC_FAILURE: &str = "exec-failure";
+const CREDENTIALS: &str = "credentials";
+
+/// What the system-call program must see to, by hook: the `op` of `c/common/calls.h`.
+pub(crate) fn calls(hook: &str) -> u32 {
+    match hook {
+        EXEC_FAILURE => 0x100,
+        CREDENTIALS => 0x200,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hooks_of_the_system_call_flavour_have_their_calls() {
+        for hook in HOOKS {
+            let has = hook.variants.iter().any(|variant| variant.flavour == Flavour::Syscall);
+            assert_eq!(has, calls(hook.name) != 0, "{}", hook.name);
+        }
+    }
+}

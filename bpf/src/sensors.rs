@@ -18,6 +18,7 @@ use crate::{
     libbpf_log,
     loader::{self, Loaded, Refusals},
     options::Options,
+    process,
     reader::{Common, Reader},
     ring::Ring,
     selftest,
@@ -70,7 +71,7 @@ impl Sensors {
                 generation: 0,
                 self_pid: 0,
                 flags: 0,
-                file_calls: 0,
+                calls: 0,
             },
             _stats: stats,
         };
@@ -194,10 +195,12 @@ impl Sensors {
             }
             self.detach_all_but(&attached_programs(&states));
         }
-        self.config.file_calls = states
+        self.config.calls = states
             .iter()
             .filter(|((_, flavour), state)| *flavour == Flavour::Syscall && **state == State::Attached)
-            .fold(0, |calls, ((hook, _), _)| calls | file::calls(hook));
+            .fold(0, |calls, ((hook, _), _)| {
+                calls | file::calls(hook) | process::calls(hook)
+            });
         if let Err(error) = self.base.configure(&self.config) {
             tracing::error!(%error, "the system-call hooks could not be told what to see to");
         }

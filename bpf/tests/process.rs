@@ -365,46 +365,6 @@ fn credentials_that_changed_while_nobody_asked_are_no_change() {
     assert!(changes.is_empty(), "{changes:#?}");
 }
 
-#[cfg(target_arch = "x86_64")]
-#[test]
-fn becoming_root_by_a_call_that_no_hook_sees_is_noticed_at_the_next_fork() {
-    use rustix::{process::Uid, thread};
-    /// setresuid32(-1, 0, -1) as a 32-bit program makes it.
-    fn regain_by_int80() -> i32 {
-        let result: i32;
-        // SAFETY: the call reads and writes no memory of ours; rbx is reserved by the compiler and restored.
-        unsafe {
-            std::arch::asm!("xchg rbx, {b:r}", "int 0x80", "xchg rbx, {b:r}", b = inout(reg) -1i64 => _,
-                inout("eax") 208 => result, in("ecx") 0, in("edx") -1, out("r8") _, out("r9") _, out("r10") _, out("r11") _);
-        }
-        result
-    }
-    let mut rig = rig();
-    let child = std::thread::spawn(|| {
-        thread::set_thread_res_uid(None::<Uid>, Uid::from_raw(65534), None::<Uid>).unwrap();
-        assert_eq!(regain_by_int80(), 0);
-        let mut child = Command::new("/bin/true").spawn().unwrap();
-        child.wait().unwrap();
-        child.id()
-    });
-    let child = child.join().unwrap();
-    rig.until_exit(child);
-    let me = std::process::id();
-    let changes: Vec<_> = rig
-        .of(me)
-        .into_iter()
-        .filter_map(|event| match &event.body {
-            Body::Credentials(change) => Some((change.before.euid, change.after.euid, change.by_call)),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(
-        changes,
-        [(65534, 0, true)],
-        "a call could have done it, so it is not an exploit's mark"
-    );
-}
-
 #[test]
 fn what_runs_already_is_seeded_parents_first() {
     let mut rig = rig();

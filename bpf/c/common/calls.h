@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* The system calls that do something to files, and where each has its arguments (1 to 6; 0: it has none such). */
+/* The system calls that matter, and where each has its arguments (1 to 6; 0: it has none such). */
 #ifndef LW_CALLS_H
 #define LW_CALLS_H
 
 #include "lw.h"
 
 #define LW_CALLS 512
-#define LW_OPENS 0x80 /* instead of an op: an open, which its flags and its result tell */
+/* Instead of an op of a file: */
+#define LW_OPENS 0x80 /* an open, which its flags and its result tell */
+#define LW_EXECS 0x100 /* of the process sensor */
+#define LW_CREDS 0x200
 
 enum lw_call_form {
 	LW_NOFOLLOW = 1, /* the last component is the object itself, never a link to it */
@@ -15,10 +18,11 @@ enum lw_call_form {
 	LW_HOW = 8, /* flags are a pointer to a struct open_how */
 	LW_CREAT = 16, /* no flags: O_WRONLY | O_CREAT | O_TRUNC */
 	LW_AT_FLAGS = 32, /* flags are AT_*, and may say that the object is the descriptor's */
+	LW_UID16 = 64, /* user ids of 16 bits */
 };
 
 struct lw_call {
-	__u8 op;
+	__u16 op;
 	__u8 form;
 	__u8 dir, path;
 	__u8 dir2, path2;
@@ -26,7 +30,8 @@ struct lw_call {
 	__u8 flags;
 	__u8 mode;
 	__u8 owner; /* gid follows uid */
-	__u8 unused[6];
+	__u8 uids; /* how many user ids it gives, from the first argument on */
+	__u8 unused[4];
 };
 
 #define OPEN .op = LW_OPENS
@@ -38,6 +43,9 @@ struct lw_call {
 #define SYMLINK .op = LW_OP_CREATE, .form = LW_NOFOLLOW | LW_SWAPPED | LW_TEXT
 #define PERMISSION .op = LW_OP_PERMISSION
 #define WRITE .op = LW_OP_WRITE
+#define EXEC .op = LW_EXECS
+#define CREDS .op = LW_CREDS
+#define CREDS16 .op = LW_CREDS, .form = LW_UID16
 
 #ifdef __TARGET_ARCH_x86
 static const struct lw_call lw_calls[LW_CALLS] = {
@@ -77,6 +85,12 @@ static const struct lw_call lw_calls[LW_CALLS] = {
 	[466] = { PERMISSION, .form = LW_AT_FLAGS, .dir = 1, .path = 2, .flags = 3 }, /* removexattrat */
 	[76] = { WRITE, .path = 1 }, /* truncate */
 	[77] = { WRITE, .fd = 1 }, /* ftruncate */
+	[59] = { EXEC, .path = 1 }, /* execve */
+	[322] = { EXEC, .dir = 1, .path = 2 }, /* execveat */
+	[105] = { CREDS, .uids = 1 }, /* setuid */
+	[113] = { CREDS, .uids = 2 }, /* setreuid */
+	[117] = { CREDS, .uids = 3 }, /* setresuid */
+	[126] = { CREDS }, /* capset */
 };
 
 /* The i386 numbers: int 0x80 and 32-bit programs. */
@@ -122,6 +136,15 @@ static const struct lw_call lw_compat_calls[LW_CALLS] = {
 	[93] = { WRITE, .fd = 1 },
 	[193] = { WRITE, .path = 1 },
 	[194] = { WRITE, .fd = 1 },
+	[11] = { EXEC, .path = 1 },
+	[358] = { EXEC, .dir = 1, .path = 2 },
+	[23] = { CREDS16, .uids = 1 },
+	[70] = { CREDS16, .uids = 2 },
+	[164] = { CREDS16, .uids = 3 },
+	[213] = { CREDS, .uids = 1 },
+	[203] = { CREDS, .uids = 2 },
+	[208] = { CREDS, .uids = 3 },
+	[185] = { CREDS },
 };
 #else
 static const struct lw_call lw_calls[LW_CALLS] = {
@@ -149,6 +172,12 @@ static const struct lw_call lw_calls[LW_CALLS] = {
 	[466] = { PERMISSION, .form = LW_AT_FLAGS, .dir = 1, .path = 2, .flags = 3 }, /* removexattrat */
 	[45] = { WRITE, .path = 1 }, /* truncate */
 	[46] = { WRITE, .fd = 1 }, /* ftruncate */
+	[221] = { EXEC, .path = 1 }, /* execve */
+	[281] = { EXEC, .dir = 1, .path = 2 }, /* execveat */
+	[146] = { CREDS, .uids = 1 }, /* setuid */
+	[145] = { CREDS, .uids = 2 }, /* setreuid */
+	[147] = { CREDS, .uids = 3 }, /* setresuid */
+	[91] = { CREDS }, /* capset */
 };
 /* 32-bit Arm programs are not seen by this flavour. */
 static const struct lw_call lw_compat_calls[LW_CALLS] = {};
@@ -163,5 +192,8 @@ static const struct lw_call lw_compat_calls[LW_CALLS] = {};
 #undef SYMLINK
 #undef PERMISSION
 #undef WRITE
+#undef EXEC
+#undef CREDS
+#undef CREDS16
 
 #endif

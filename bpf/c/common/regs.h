@@ -31,9 +31,9 @@ static __always_inline __u8 lw_abi(void)
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 
 #ifdef __TARGET_ARCH_x86
-	return BPF_CORE_READ(task, thread_info.status) & LW_TS_COMPAT ? LW_ABI_COMPAT : LW_ABI_NATIVE;
+	return LW_GET(task, struct task_struct, thread_info.status) & LW_TS_COMPAT ? LW_ABI_COMPAT : LW_ABI_NATIVE;
 #else
-	return BPF_CORE_READ(task, thread_info.flags) & LW_TIF_32BIT ? LW_ABI_COMPAT : LW_ABI_NATIVE;
+	return LW_GET(task, struct task_struct, thread_info.flags) & LW_TIF_32BIT ? LW_ABI_COMPAT : LW_ABI_NATIVE;
 #endif
 }
 

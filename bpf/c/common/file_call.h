@@ -1,10 +1,12 @@
-// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The file sensor where functions cannot be hooked: at the exit of the system calls of common/calls.h. A descriptor leads to the object, and
- * the kernel judges. A path is a mere string: a single name in a directory is judged here, anything else by userspace, which resolves it.
+ * The file sensor at the exit of a system call. A descriptor leads to the object, and the kernel judges. A path is a mere string: a single
+ * name in a directory is judged here, anything else by userspace, which resolves it.
  */
+#ifndef LW_FILE_CALL_H
+#define LW_FILE_CALL_H
+
 #include "common/calls.h"
-#define LW_MATCHES 2
 #include "common/file_record.h"
 #include "common/open.h"
 
@@ -12,7 +14,6 @@ LW_SCRATCH(lw_scratch_file_syscall);
 
 #define AT_EMPTY_PATH 0x1000
 #define AT_SYMLINK_NOFOLLOW 0x100
-#define TS_COMPAT 2
 
 static __always_inline __u64 lw_arg(struct lw_match *m, __u8 at)
 {
@@ -211,35 +212,17 @@ static __always_inline void lw_other(struct lw_match *m, struct lw_file_rules *r
 	lw_judge_paths(m, rules, index, call);
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(lw_file_sys_exit, struct pt_regs *regs, long ret)
+static __always_inline void lw_file_call(const struct lw_call *call, __u32 nr, struct pt_regs *regs, bool compat, long ret)
 {
-	__u32 nr = lw_syscall_number(regs);
-	const struct lw_call *call = &lw_calls[nr & (LW_CALLS - 1)];
-	struct lw_file_rules *rules;
-	struct lw_config *config;
+	struct lw_file_rules *rules = lw_rules();
 	struct lw_match *m;
-	bool compat = false;
 	__u32 index;
 
-	if (nr >= LW_CALLS || !(call->op | lw_compat_calls[nr].op))
-		return 0;
-	if (ret < 0 && !lw_refused(-ret))
-		return 0;
-	rules = lw_rules();
-	if (!rules)
-		return 0;
-#ifdef __TARGET_ARCH_x86
-	compat = LW_GET((void *)bpf_get_current_task(), struct task_struct, thread_info.status) & TS_COMPAT;
-	if (compat)
-		call = &lw_compat_calls[nr];
-#endif
-	config = lw_config();
-	if (!config || !(call->op & config->file_calls & (LW_OPENS | (ret < 0 ? rules->failed : rules->ok))))
-		return 0;
+	if (!rules || !(call->op & (LW_OPENS | (ret < 0 ? rules->failed : rules->ok))))
+		return;
 	m = lw_match_take(&index, 0);
 	if (!m)
-		return 0;
+		return;
 	lw_args(m, regs, compat);
 	m->file.header.syscall = nr;
 	m->file.header.abi = LW_NATIVE_ABI + compat;
@@ -248,7 +231,6 @@ int BPF_PROG(lw_file_sys_exit, struct pt_regs *regs, long ret)
 	else
 		lw_other(m, rules, index, call, ret);
 	lw_match_release(m);
-	return 0;
 }
 
-char LICENSE[] SEC("license") = "Dual MIT/GPL";
+#endif
