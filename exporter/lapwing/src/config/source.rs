@@ -1,13 +1,9 @@
 //! The texts that configuration is read from, and how they come from the disk: bounded, and never from a file that others may write.
 
-use std::{
-    fs::File,
-    io::Read,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{DEFAULT_PATH, Problem};
+use crate::files::{self, Why};
 
 /// The largest configuration or rule file.
 pub const MAX_FILE: u64 = 4 << 20;
@@ -93,35 +89,11 @@ fn drop_ins(main: &Path) -> Result<Vec<PathBuf>, Problem> {
 
 fn read_one(path: &Path) -> Result<String, Problem> {
     let refuse = |message: String, help: &str| Problem::of_file(path.display().to_string(), message, help);
-    let cannot =
-        |error: std::io::Error| refuse(format!("cannot be read: {error}"), "check the path and its permissions");
-    let real = path.canonicalize().map_err(cannot)?;
-    // The directories first: who may write one of them can put another file in place of this one.
-    for parent in real.ancestors().skip(1) {
-        let metadata = parent.metadata().map_err(cannot)?;
-        if let Some(reason) = writable_by_others(&metadata) {
-            let message = format!("refused, the directory {} {reason}", parent.display());
-            let help = format!("chown root {0} && chmod go-w {0}", parent.display());
-            return Err(refuse(message, &help));
-        }
-    }
-    // Not blocking: opening a pipe would wait for a writer for ever.
-    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC | rustix::fs::OFlags::NONBLOCK;
-    let file = rustix::fs::open(&real, flags, rustix::fs::Mode::empty()).map_err(|errno| cannot(errno.into()))?;
-    let file = File::from(file);
-    let metadata = file.metadata().map_err(cannot)?;
-    if !metadata.is_file() {
-        return Err(refuse("is not a regular file".into(), "give the path of a TOML file"));
-    }
-    if let Some(reason) = writable_by_others(&metadata) {
-        let help = format!("chown root {0} && chmod go-w {0}", path.display());
-        return Err(refuse(format!("refused, the file {reason}"), &help));
-    }
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(refuse("is larger than 4 MiB".into(), "split it into files in conf.d"));
-    }
+    let (bytes, _) = files::read(path, MAX_FILE).map_err(|unread| match unread.why {
+        Why::NotAFile => refuse(unread.message, "give the path of a TOML file"),
+        Why::TooLarge => refuse(unread.message, "split it into files in conf.d"),
+        Why::Io | Why::Open => refuse(unread.message, &unread.help),
+    })?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -134,24 +106,4 @@ fn read_one(path: &Path) -> Result<String, Problem> {
             ..problem
         }
     })
-}
-
-/// Why this file or directory is not to be trusted: whoever writes the configuration of a root process is root.
-fn writable_by_others(metadata: &std::fs::Metadata) -> Option<String> {
-    let caller = rustix::process::geteuid().as_raw();
-    if metadata.uid() != 0 && metadata.uid() != caller {
-        return Some(format!(
-            "belongs to uid {}, who is neither root nor the caller",
-            metadata.uid()
-        ));
-    }
-    // In a sticky directory nobody can replace what belongs to another.
-    let sticky = metadata.is_dir() && metadata.mode() & 0o1000 != 0;
-    if metadata.mode() & 0o022 != 0 && !sticky {
-        return Some(format!(
-            "may be written by others (mode {:04o})",
-            metadata.mode() & 0o7777
-        ));
-    }
-    None
 }

@@ -1,6 +1,6 @@
 //! OTLP/HTTP with protobuf bodies. One connection for each batch: at most a few a second.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
@@ -18,11 +18,12 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsConnector,
-    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
+    rustls::{RootCertStore, pki_types::ServerName},
 };
 use tonic_types::pb;
 
 use super::{Outcome, endpoint::Endpoint, endpoint::OtlpError};
+use crate::tls;
 
 /// No honest answer is longer.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -69,9 +70,9 @@ impl Http {
         stream.set_nodelay(true)?;
         match &self.tls {
             None => self.exchange(stream, body).await,
-            Some(tls) => {
+            Some(connector) => {
                 let name = ServerName::try_from(host.to_owned())?;
-                self.exchange(tls.connect(name, stream).await?, body).await
+                self.exchange(connector.connect(name, stream).await?, body).await
             }
         }
     }
@@ -103,12 +104,8 @@ impl Http {
 }
 
 fn connector(trusted: RootCertStore) -> Result<TlsConnector, OtlpError> {
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| OtlpError::Tls(error.to_string()))?
-        .with_root_certificates(trusted)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
+    let config = tls::client(trusted, None).map_err(OtlpError::Tls)?;
+    Ok(TlsConnector::from(config))
 }
 
 /// What the collector said.

@@ -1,40 +1,15 @@
 //! Whose certificates a collector may have.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
-use tokio_rustls::rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use tokio_rustls::rustls::RootCertStore;
 
 use super::endpoint::OtlpError;
+use crate::tls::{self, TlsError};
 
 /// The authorities of the public web, or those of the file and no others.
 pub(super) fn trusted(ca_file: Option<&Path>) -> Result<RootCertStore, OtlpError> {
-    let Some(path) = ca_file else {
-        return Ok(RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        });
-    };
-    let wrong = |problem: String| OtlpError::Authority {
-        path: path.to_owned(),
-        problem,
-    };
-    let text = fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let certificates = certificates.map_err(|error| wrong(format!("is not PEM: {error}; write certificates only")))?;
-    let mut store = RootCertStore::empty();
-    for certificate in certificates {
-        store
-            .add(certificate)
-            .map_err(|error| wrong(format!("has a certificate that cannot be used: {error}")))?;
-    }
-    match store.is_empty() {
-        true => Err(wrong(
-            "has no certificate in it; it must be PEM, with BEGIN CERTIFICATE".into(),
-        )),
-        false => Ok(store),
-    }
+    tls::root_store(ca_file).map_err(|TlsError { path, problem }| OtlpError::Authority { path, problem })
 }
 
 /// Who names an authority expects encryption.
@@ -50,6 +25,8 @@ pub(super) fn none(ca_file: Option<&Path>) -> Result<Option<RootCertStore>, Otlp
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
