@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Kinds of event, in the order of [`EventCounts`]: the process sensor's, then one for each [`FileOp`], then the network sensor's.
-const KINDS: [(Sensor, &str); 21] = [
+const KINDS: [(Sensor, &str); 22] = [
     (Sensor::Process, "fork"),
     (Sensor::Process, "exec"),
     (Sensor::Process, "exec_failure"),
@@ -32,6 +32,7 @@ const KINDS: [(Sensor, &str); 21] = [
     (Sensor::Network, "close"),
     (Sensor::Network, "listen"),
     (Sensor::Network, "existing"),
+    (Sensor::Network, "taken"),
     (Sensor::Network, "segment"),
     (Sensor::Network, "tls"),
 ];
@@ -61,10 +62,11 @@ impl EventCounts {
                         FlowChange::Closed => 3,
                         FlowChange::Listening => 4,
                         FlowChange::Existing => 5,
+                        FlowChange::Taken => 6,
                     }
             }
-            Body::Segment(_) => FIRST_NETWORK_KIND + 6,
-            Body::Tls(_) => FIRST_NETWORK_KIND + 7,
+            Body::Segment(_) => FIRST_NETWORK_KIND + 7,
+            Body::Tls(_) => FIRST_NETWORK_KIND + 8,
         };
         self.0[kind] += 1;
     }

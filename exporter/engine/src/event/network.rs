@@ -46,7 +46,7 @@ pub struct Endpoints {
 /// What became of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FlowChange {
-    /// `connect` was called: the SYN is on its way.
+    /// `connect` was called: the SYN is on its way. The local port may not be chosen yet (0).
     Opening,
     /// Both ends agreed.
     Established,
@@ -56,8 +56,10 @@ pub enum FlowChange {
     Closed,
     /// It accepts connections from now on.
     Listening,
-    /// It was there before the agent.
+    /// It was there before the agent. A listening socket has remote port 0.
     Existing,
+    /// Another process serves it from now on, the header's: a worker that reads what the listening socket's process was told to own.
+    Taken,
 }
 
 impl FlowChange {
@@ -70,6 +72,7 @@ impl FlowChange {
             FlowChange::Closed => "close",
             FlowChange::Listening => "listen",
             FlowChange::Existing => "existing",
+            FlowChange::Taken => "taken",
         }
     }
 }
@@ -129,14 +132,15 @@ pub struct Segment {
     pub way: Way,
     /// Between whom.
     pub endpoints: Endpoints,
-    /// TCP sequence number of the first byte of `data` (of the SYN or FIN when there is none).
+    /// TCP sequence number of the first payload byte (of the SYN or FIN when there is none; after the SYN when that carries payload).
     pub sequence: u32,
     /// The TCP header's acknowledgement number, when the flags have ACK: every byte of the other way before it has arrived, so that one
     /// missing here was lost between kernel and agent and is not waited for. Without it, a hole is kept open until a bound is met.
     pub ack: u32,
     /// [`tcp`] bits.
     pub flags: u8,
-    /// Payload bytes that passed. More than `data` holds when the kernel stopped copying (the budget of the message is used up).
+    /// Payload bytes that passed. More than `data` holds when the kernel stopped copying (the budget of the message is used up): what came then
+    /// until the stretch ended is one segment without data.
     pub length: u32,
     /// The first of them.
     pub data: Bytes,

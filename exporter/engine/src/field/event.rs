@@ -54,6 +54,7 @@ pub(crate) fn name_of(body: &Body) -> &'static str {
             FlowChange::Closed => "network.close",
             FlowChange::Listening => "network.listen",
             FlowChange::Existing => "network.existing",
+            FlowChange::Taken => "network.taken",
         },
         Body::Segment(_) => "network.segment",
         Body::Tls(_) => "network.tls",
