@@ -3,8 +3,10 @@
 //! An event first changes the process table, then meets the rules; what matches adds points to its subjects and becomes an alert or is folded.
 //! There is no clock: time is the event's, and [`Engine::tick`] says how far it has come when there are no events.
 
+mod active;
 mod alerts;
 mod counters;
+mod masking;
 
 use std::sync::Arc;
 
@@ -12,16 +14,18 @@ use crate::{
     alert::Alert,
     event::{BootTime, Event},
     fold::{self, Folds},
+    mask::{Action, Masks},
     process::{self, Table},
     rule::{Matches, RuleSet},
     score::Scores,
     spec::ScoreSettings,
 };
 
+pub use active::{ActiveSeries, MAX_DETAILS};
 pub use counters::{AlertSeries, Counters, EventCounts, RuleCounts};
 
 /// What the engine needs to know besides its rules.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Scores and folding.
     pub score: ScoreSettings,
@@ -29,6 +33,19 @@ pub struct Settings {
     pub table: process::Limits,
     /// How the host is called where it is the subject of a score.
     pub hostname: String,
+    /// Nanoseconds for which a series of alerts stays active after its last match: `metrics.active_for`.
+    pub active_for: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            score: ScoreSettings::default(),
+            table: process::Limits::default(),
+            hostname: String::new(),
+            active_for: 300_000_000_000,
+        }
+    }
 }
 
 /// How full a bounded table is.
@@ -54,6 +71,8 @@ pub struct Engine {
     folds: Folds,
     counters: Counters,
     matches: Matches,
+    masking: masking::Masking,
+    actives: active::Actives,
 }
 
 impl Engine {
@@ -67,6 +86,8 @@ impl Engine {
             folds: Folds::new(&settings.score),
             counters,
             matches: Matches::default(),
+            masking: masking::Masking::default(),
+            actives: active::Actives::new(settings.active_for),
             rules,
             settings,
         }
@@ -83,7 +104,7 @@ impl Engine {
         if !self.matches.findings.is_empty() || !self.matches.skipped.is_empty() {
             self.matched(event, out);
         }
-        self.counters.alerts(&out[before..]);
+        self.given(before, out);
     }
 
     /// Time has come to `now`: closes fold windows, forgets processes that ended long ago and subjects without points.
@@ -93,15 +114,44 @@ impl Engine {
         let before = out.len();
         self.advance(now, out);
         self.scores.forget(now);
-        self.counters.alerts(&out[before..]);
+        self.actives.tick(now);
+        self.given(before, out);
     }
 
-    /// Takes other rules and settings. The process table, scores, open fold windows and counters stay.
+    /// Takes other silences. Alerts that were given stay as they are; whether their series are active is judged anew by [`Engine::active`].
+    /// Without any call nothing is masked: a replay gives its alerts unmasked.
+    pub fn set_masks(&mut self, masks: Arc<Masks>, now: BootTime) {
+        self.masking.set(masks, now, &self.rules, &self.counters);
+    }
+
+    /// The silences in force and to come.
+    pub fn masks(&self) -> &Masks {
+        self.masking.masks()
+    }
+
+    /// How many silences in force cover a series of critical alerts by their labels, whether or not this agent lets those be masked.
+    pub fn silences_hiding_critical(&self, now: BootTime) -> u64 {
+        self.masking.hiding_critical(now)
+    }
+
+    /// Whether each series is active at `now`: it had a match within [`Settings::active_for`] that no silence masks now. Score-only rules never are.
+    pub fn active(&self, now: BootTime) -> impl Iterator<Item = ActiveSeries> + '_ {
+        self.actives.read(&self.counters, &self.masking, &self.rules, now)
+    }
+
+    /// Takes over what an earlier run of the agent knew: the series had its last match at `last`, of which nothing more is known.
+    pub fn restore_active(&mut self, series: AlertSeries, last: BootTime) {
+        self.actives.note(series, last, None);
+    }
+
+    /// Takes other rules and settings. The process table, scores, open fold windows, counters, silences and active alerts stay.
     pub fn reload(&mut self, rules: Arc<RuleSet>, settings: Settings) {
         self.table.set_limits(settings.table);
         self.scores.set(settings.score.clone());
         self.folds.set(&settings.score);
+        self.actives.set(settings.active_for);
         self.counters.load(&rules);
+        self.masking.load(&rules, &self.counters);
         self.rules = rules;
         self.settings = settings;
     }
@@ -110,7 +160,7 @@ impl Engine {
     pub fn finish(&mut self, out: &mut Vec<Alert>) {
         let before = out.len();
         self.folds.close(BootTime(u64::MAX), out);
-        self.counters.alerts(&out[before..]);
+        self.given(before, out);
     }
 
     /// What was counted so far.
@@ -147,6 +197,18 @@ impl Engine {
             ),
             size("folds", self.folds.len(), fold::MAX_OPEN, self.folds.evicted()),
         ]
+    }
+
+    /// Counts the alerts from `before` on, and takes out the masked ones where only their number is wanted.
+    fn given(&mut self, before: usize, out: &mut Vec<Alert>) {
+        self.counters.alerts(&out[before..]);
+        if self.masking.masks().action() == Action::Drop {
+            let mut index = 0;
+            out.retain(|alert| {
+                index += 1;
+                index <= before || alert.masked.is_none()
+            });
+        }
     }
 
     fn advance(&mut self, now: BootTime, out: &mut Vec<Alert>) {

@@ -30,6 +30,8 @@ pub(crate) struct RuleKey {
     pub(crate) rule: Arc<str>,
     pub(crate) severity: Severity,
     pub(crate) result: ActionResult,
+    /// What a silence masks is folded apart from what people are told.
+    pub(crate) masked: bool,
 }
 
 /// What is folded together. Without object: the summary of further objects; without subject: the summary of further subjects.

@@ -12,6 +12,7 @@ pub mod event;
 pub mod field;
 pub mod fold;
 pub mod interest;
+pub mod mask;
 pub mod names;
 pub mod paths;
 pub mod predicate;

@@ -39,6 +39,15 @@ pub(crate) struct Points {
     pub(crate) container: Option<Bytes>,
 }
 
+/// A subject reached a multiple of its threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Raised {
+    /// Which multiple.
+    pub(crate) level: u64,
+    /// The one that was alerted before; 0 when there was none.
+    before: u64,
+}
+
 /// All subjects and their scores.
 #[derive(Debug)]
 pub(crate) struct Scores {
@@ -81,12 +90,17 @@ impl Scores {
         self.settings = settings;
     }
 
-    /// Adds points to a subject and says the multiple of its threshold when that makes an alert.
+    /// Adds points to a subject and says which multiple of its threshold it reached when that makes an alert.
     ///
     /// A score alert tells that several things together are worse than each. So reaching the threshold makes none while everything that
     /// counts was told by one alert (one match, with the repeats that are folded into it), or while all of a container's or the host's points
     /// came from one lineage, or container, whose own score has alerted. The subject stays armed: the next match that adds something else alerts.
-    pub(crate) fn raise(&mut self, subject: &Subject, label: impl FnOnce() -> String, points: &Points) -> Option<u64> {
+    pub(crate) fn raise(
+        &mut self,
+        subject: &Subject,
+        label: impl FnOnce() -> String,
+        points: &Points,
+    ) -> Option<Raised> {
         if points.points == 0 {
             return None;
         }
@@ -103,7 +117,8 @@ impl Scores {
         }
         score.contributions.push_back(points.clone());
         let level = (score.shown() / threshold) as u64;
-        if level <= score.level {
+        let before = score.level;
+        if level <= before {
             return None;
         }
         if self.is_told(subject) {
@@ -111,7 +126,14 @@ impl Scores {
             return None;
         }
         self.subjects.get_mut(subject)?.level = level;
-        Some(level)
+        Some(Raised { level, before })
+    }
+
+    /// The alert that [`Scores::raise`] asked for is masked: as if it had not asked, the next match asks again.
+    pub(crate) fn take_back(&mut self, subject: &Subject, raised: Raised) {
+        if let Some(score) = self.subjects.get_mut(subject) {
+            score.level = raised.before;
+        }
     }
 
     /// The score as it is after a match at `now`. A score alert (`all`) lists every contribution that still counts.

@@ -333,12 +333,27 @@ fn every_series_that_the_rules_can_give_is_there_from_zero() {
         "exec low process 0",
         "score.lineage high file 0",
         "score.host low process 0",
+        "score.lineage high process 0",
     ] {
         assert!(series.iter().any(|line| line == wanted), "{wanted} in {series:?}");
     }
     assert!(engine.counters().events.iter().all(|(_, _, count)| count == 0));
-    assert_eq!(engine.counters().events.iter().count(), 13);
+    let kinds: Vec<_> = engine
+        .counters()
+        .events
+        .iter()
+        .map(|(sensor, kind, _)| (sensor, kind))
+        .collect();
+    assert!(kinds.contains(&(Sensor::File, "execute")) && kinds.contains(&(Sensor::Network, "listen")));
     assert_eq!(engine.counters().rules.len(), 4);
+    assert!(engine.counters().alerts_masked.values().all(|count| *count == 0));
+    assert!(
+        engine
+            .counters()
+            .alerts_masked
+            .keys()
+            .eq(engine.counters().alerts.keys())
+    );
 }
 
 #[test]

@@ -91,6 +91,7 @@ pub fn settings(loaded: &Loaded, hostname: &str) -> Settings {
         score: loaded.specs.score.clone(),
         table,
         hostname: hostname.to_owned(),
+        ..Settings::default()
     }
 }
 

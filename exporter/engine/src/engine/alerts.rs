@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use super::Engine;
+use super::{AlertSeries, Engine};
 use crate::{
-    alert::{ActionResult, Alert},
-    event::{Bytes, Event, ProcessKey},
+    alert::{ActionResult, Alert, MaskView},
+    event::{Bytes, Event},
     fold::{RuleKey, Verdict},
+    mask::Details,
     process::Table,
     redact,
-    rule::{Finding, RuleSet},
-    score::{Points, Subject},
-    spec::AlertMode,
+    rule::{Finding, RuleInfo, RuleSet},
+    score::{Points, Scores, Subject},
+    spec::{AlertMode, Severity},
     view,
 };
 
@@ -36,25 +37,33 @@ impl Engine {
         };
         counts.matches += 1;
         let rule = counts.id.clone();
+        let Some((sensor, mode)) = self.rules.rule(finding.rule).map(|info| (info.sensor, info.alert)) else {
+            return;
+        };
+        let series = AlertSeries {
+            rule: rule.clone(),
+            severity: finding.severity,
+            sensor,
+        };
+        let time = event.header.time;
+        let details = || Some(Details::of(&self.table, event));
+        if let Some(mask) = self.masking.judge(&self.rules, &series, time, details) {
+            return self.masked(event, finding, &rule, mask, out);
+        }
         let lineage = self.table.lineage_root(&event.header.process);
         let container = view::container_id(&self.table, &event.header.process).map(Bytes::from);
-        let mode = self
-            .rules
-            .rules()
-            .get(finding.rule.index())
-            .map_or(AlertMode::Each, |info| info.alert);
-
         let (own, alert) = match mode {
             AlertMode::Score => (false, None),
             AlertMode::Each => {
-                let (own, id) = self.fold(event, finding, &rule, lineage, out);
+                self.actives.note(series, time, details());
+                let (own, id) = self.fold(event, finding, &rule, None, out);
                 (own, Some(id))
             }
         };
         // Its own alert goes before the score alerts, but shows the score as it is after the match.
         let at = out.len();
         let points = Points {
-            time: event.header.time,
+            time,
             rule,
             severity: finding.severity,
             points: finding.points,
@@ -78,8 +87,29 @@ impl Engine {
             });
             alert.score = nearest
                 .filter(|_| finding.points > 0)
-                .and_then(|subject| self.scores.view(subject, event.header.time, false));
+                .and_then(|subject| self.scores.view(subject, time, false));
             out.insert(at, alert);
+        }
+    }
+
+    /// A match that a silence masks: no points, and an alert that says so (unless the rule only scores).
+    fn masked(&mut self, event: &Event, finding: &Finding, rule: &Arc<str>, mask: MaskView, out: &mut Vec<Alert>) {
+        if let Some(counts) = self.counters.rule(finding.rule) {
+            counts.masked += 1;
+        }
+        if self
+            .rules
+            .rule(finding.rule)
+            .is_some_and(|info| info.alert == AlertMode::Score)
+        {
+            return;
+        }
+        if let (true, id) = self.fold(event, finding, rule, Some(&mask), out) {
+            let alert = describe(&self.rules, &self.table, event, finding, &id);
+            out.push(Alert {
+                masked: Some(mask),
+                ..alert
+            });
         }
     }
 
@@ -89,7 +119,7 @@ impl Engine {
         event: &Event,
         finding: &Finding,
         rule: &Arc<str>,
-        lineage: ProcessKey,
+        mask: Option<&MaskView>,
         out: &mut Vec<Alert>,
     ) -> (bool, Arc<str>) {
         let id: Arc<str> = Arc::from(view::alert_id(rule, event));
@@ -97,17 +127,20 @@ impl Engine {
             rule: rule.clone(),
             severity: finding.severity,
             result: finding.result,
+            masked: mask.is_some(),
         };
+        let subject = Subject::Lineage(self.table.lineage_root(&event.header.process));
         let object = (finding.event, &finding.object);
-        match self
-            .folds
-            .judge(event.header.time, key, &Subject::Lineage(lineage), object, &id, out)
-        {
+        match self.folds.judge(event.header.time, key, &subject, object, &id, out) {
             Verdict::Alert => (true, id),
             Verdict::Folded(fold) => {
                 let (rules, table) = (&self.rules, &self.table);
-                fold.summary
-                    .get_or_insert_with(|| Box::new(describe(rules, table, event, finding, &id)));
+                fold.summary.get_or_insert_with(|| {
+                    Box::new(Alert {
+                        masked: mask.cloned(),
+                        ..describe(rules, table, event, finding, &id)
+                    })
+                });
                 let told_by = fold.id.clone();
                 self.counters.folded += 1;
                 if let Some(counts) = self.counters.rule(finding.rule) {
@@ -130,82 +163,105 @@ impl Engine {
             Subject::Container(id) => id.to_text(),
             Subject::Host => hostname.clone(),
         };
-        let Some(level) = self.scores.raise(subject, label, points) else {
+        let Some(raised) = self.scores.raise(subject, label, points) else {
             return;
         };
-        let Some(alert) = self.score_alert(event, subject) else {
-            return;
-        };
-        // The multiple is the object: a few go out as they are reached, a flood of them becomes one summary.
-        let multiple = Bytes::from(level.to_string().as_str());
-        let rule = RuleKey {
+        let (rules, severity) = self.scores.causes(subject);
+        let series = AlertSeries {
             rule: Arc::from(subject.kind().rule()),
-            severity: alert.severity,
-            result: alert.result,
+            severity,
+            sensor: event.sensor(),
         };
-        let id: Arc<str> = Arc::from(alert.id.as_str());
-        match self
-            .folds
-            .judge(event.header.time, rule, subject, ("score", &multiple), &id, out)
-        {
-            Verdict::Alert => out.push(alert),
+        let time = event.header.time;
+        let details = || Some(Details::of_score(&self.table, event));
+        let mask = self.masking.judge(&self.rules, &series, time, details);
+        match mask {
+            // Nobody was told: the next match after the silence tells.
+            Some(_) => self.scores.take_back(subject, raised),
+            None => self.actives.note(series.clone(), time, details()),
+        }
+        // The multiple is the object: a few go out as they are reached, a flood of them becomes one summary.
+        let multiple = Bytes::from(raised.level.to_string().as_str());
+        let id: Arc<str> = Arc::from(view::alert_id(&series.rule, event));
+        let key = RuleKey {
+            rule: series.rule,
+            severity,
+            result: ActionResult::Success,
+            masked: mask.is_some(),
+        };
+        let tell = || {
+            let alert = score_alert(
+                &self.rules,
+                &self.table,
+                &self.scores,
+                event,
+                subject,
+                (&rules, severity),
+            )?;
+            Some(Alert { masked: mask, ..alert })
+        };
+        match self.folds.judge(time, key, subject, ("score", &multiple), &id, out) {
+            Verdict::Alert => out.extend(tell()),
             Verdict::Folded(fold) => {
                 self.counters.folded += 1;
-                fold.summary.get_or_insert_with(|| Box::new(alert));
-            }
-        }
-    }
-
-    fn score_alert(&self, event: &Event, subject: &Subject) -> Option<Alert> {
-        let score = self.scores.view(subject, event.header.time, true)?;
-        let (rules, severity) = self.scores.causes(subject);
-        let rule = subject.kind().rule();
-        let names = rules.iter().map(|rule| &**rule).collect::<Vec<_>>().join(", ");
-        let mut tags: Vec<String> = Vec::new();
-        for info in self
-            .rules
-            .rules()
-            .iter()
-            .filter(|info| rules.iter().any(|rule| **rule == *info.id))
-        {
-            for tag in &info.tags {
-                if !tags.contains(tag) {
-                    tags.push(tag.clone());
+                if fold.summary.is_none() {
+                    fold.summary = tell().map(Box::new);
                 }
             }
         }
-        let message = format!(
-            "The score of {} {} reached {} of {} points by {} matches: {names}",
-            score.subject_kind,
-            score.subject,
-            score.points,
-            score.threshold,
-            score.contributions.len(),
-        );
-        Some(Alert {
-            time: event.header.time,
-            id: view::alert_id(rule, event),
-            rule: rule.to_owned(),
-            ruleset: "score".to_owned(),
-            severity,
-            sensor: event.sensor(),
-            event: "score",
-            result: ActionResult::Success,
-            errno: None,
-            message,
-            tags,
-            count: 1,
-            objects: None,
-            process: Some(view::process(&self.table, &event.header.process)),
-            lineage: view::lineage(&self.table, &event.header.process),
-            file: None,
-            network: None,
-            container: view::container(&self.table, &event.header.process),
-            score: Some(score),
-            partial: view::partial(&self.table, event),
-            masked: None,
-        })
     }
+}
+
+/// A subject reached its threshold by matches of `rules`.
+fn score_alert(
+    set: &RuleSet,
+    table: &Table,
+    scores: &Scores,
+    event: &Event,
+    subject: &Subject,
+    (rules, severity): (&[Arc<str>], Severity),
+) -> Option<Alert> {
+    let score = scores.view(subject, event.header.time, true)?;
+    let rule = subject.kind().rule();
+    let names = rules.iter().map(|rule| &**rule).collect::<Vec<_>>().join(", ");
+    let mut tags: Vec<String> = Vec::new();
+    let contributing = |info: &&RuleInfo| rules.iter().any(|rule| **rule == *info.id);
+    for tag in set.rules().iter().filter(contributing).flat_map(|info| &info.tags) {
+        if !tags.contains(tag) {
+            tags.push(tag.clone());
+        }
+    }
+    let message = format!(
+        "The score of {} {} reached {} of {} points by {} matches: {names}",
+        score.subject_kind,
+        score.subject,
+        score.points,
+        score.threshold,
+        score.contributions.len(),
+    );
+    Some(Alert {
+        time: event.header.time,
+        id: view::alert_id(rule, event),
+        rule: rule.to_owned(),
+        ruleset: "score".to_owned(),
+        severity,
+        sensor: event.sensor(),
+        event: "score",
+        result: ActionResult::Success,
+        errno: None,
+        message,
+        tags,
+        count: 1,
+        objects: None,
+        process: Some(view::process(table, &event.header.process)),
+        lineage: view::lineage(table, &event.header.process),
+        file: None,
+        network: None,
+        container: view::container(table, &event.header.process),
+        score: Some(score),
+        partial: view::partial(table, event),
+        masked: None,
+    })
 }
 
 /// Who a match is held against, the narrowest first.

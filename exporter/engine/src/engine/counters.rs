@@ -1,6 +1,9 @@
 //! What the engine counts. All of it are totals since the start; a reload keeps them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{
     alert::Alert,
@@ -98,10 +101,12 @@ pub struct RuleCounts {
     pub skipped: u64,
     /// Matches that went into a summary instead of an alert of their own.
     pub folded: u64,
+    /// Matches that a silence masked, those of score-only rules among them: no points, and no alert or one that is marked.
+    pub masked: u64,
 }
 
 /// A series of alerts.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AlertSeries {
     /// The rule's id, or `score.<subject kind>`.
     pub rule: Arc<str>,
@@ -120,6 +125,8 @@ pub struct Counters {
     pub rules: Vec<RuleCounts>,
     /// Alerts given, summaries and score alerts included: every series that the loaded rules can give, from 0.
     pub alerts: BTreeMap<AlertSeries, u64>,
+    /// The same for masked alerts, given or dropped; they are not among the others. The same series, from 0.
+    pub alerts_masked: BTreeMap<AlertSeries, u64>,
     /// Matches, and score alerts, that went into a summary.
     pub folded: u64,
     /// Times that a subject reached its threshold by what an alert had told already, which makes no score alert.
@@ -132,6 +139,7 @@ impl Counters {
     /// Makes a series for all that `rules` can give; counts of rules that were there before go on.
     pub(super) fn load(&mut self, rules: &RuleSet) {
         let mut before = std::mem::take(&mut self.rules);
+        let (mut severities, mut sensors) = (BTreeSet::new(), BTreeSet::new());
         for info in rules.rules() {
             let known = before
                 .iter()
@@ -143,19 +151,25 @@ impl Counters {
                 matches: 0,
                 skipped: 0,
                 folded: 0,
+                masked: 0,
             });
             if info.enabled {
                 for severity in [info.success_severity, info.failure_severity].into_iter().flatten() {
                     self.series(counts.id.clone(), severity, info.sensor);
-                    for kind in SubjectKind::ALL {
-                        self.series(Arc::from(kind.rule()), severity, info.sensor);
-                    }
+                    severities.insert(severity);
+                    sensors.insert(info.sensor);
                 }
             }
             self.rules.push(RuleCounts {
                 ruleset: Arc::from(info.ruleset.as_str()),
                 ..counts
             });
+        }
+        // A score alert has the severity of the worst match and the sensor of the last: any of one with any of the other.
+        for (severity, sensor) in severities.iter().flat_map(|a| sensors.iter().map(move |b| (*a, *b))) {
+            for kind in SubjectKind::ALL {
+                self.series(Arc::from(kind.rule()), severity, sensor);
+            }
         }
     }
 
@@ -165,11 +179,18 @@ impl Counters {
 
     pub(super) fn alerts(&mut self, alerts: &[Alert]) {
         for alert in alerts {
-            *self.series(Arc::from(alert.rule.as_str()), alert.severity, alert.sensor) += 1;
+            let (given, masked) = self.series(Arc::from(alert.rule.as_str()), alert.severity, alert.sensor);
+            match alert.masked {
+                None => *given += 1,
+                Some(_) => *masked += 1,
+            }
         }
     }
 
-    fn series(&mut self, rule: Arc<str>, severity: Severity, sensor: Sensor) -> &mut u64 {
-        self.alerts.entry(AlertSeries { rule, severity, sensor }).or_default()
+    /// The series' alerts, and its masked alerts.
+    fn series(&mut self, rule: Arc<str>, severity: Severity, sensor: Sensor) -> (&mut u64, &mut u64) {
+        let series = AlertSeries { rule, severity, sensor };
+        let masked = self.alerts_masked.entry(series.clone()).or_default();
+        (self.alerts.entry(series).or_default(), masked)
     }
 }
