@@ -242,22 +242,13 @@ static __always_inline int lw_match_climb(struct lw_match *m)
 	return 1;
 }
 
-/*
- * One step; 0 when the walk is over. A global function too: the verifier looks at it once, not once for each step, which makes the difference
- * between a load of milliseconds and of seconds (and bpf_loop needs 5.17).
- */
-__noinline int lw_match_step(__u32 index)
+/* One step; 0 when the walk is over. */
+static __always_inline int lw_match_up(struct lw_match *m, struct lw_file_rules *rules, __u32 index)
 {
-	struct lw_match *m = bpf_map_lookup_elem(&lw_matches, &index);
-	struct lw_file_rules *rules = lw_rules();
-	struct dentry *dentry, *parent;
+	struct dentry *dentry = (struct dentry *)m->dentry;
+	struct dentry *parent = LW_GET(dentry, struct dentry, d_parent);
 	struct inode *above = 0;
 	__u32 look = 0;
-
-	if (!m || !rules)
-		return 0;
-	dentry = (struct dentry *)m->dentry;
-	parent = LW_GET(dentry, struct dentry, d_parent);
 
 	if (m->inode && !m->climbed) {
 		__u64 ino = LW_GET((void *)m->inode, struct inode, i_ino);
@@ -285,6 +276,45 @@ __noinline int lw_match_step(__u32 index)
 	m->climbed = 0;
 	return 1;
 }
+
+/* All steps; false when they did not suffice. */
+#ifdef LW_NO_LOOP
+/* A global function too: the verifier looks at it once, not once for each step, which makes the difference between milliseconds and seconds. */
+__noinline int lw_match_step(__u32 index)
+{
+	struct lw_match *m = bpf_map_lookup_elem(&lw_matches, &index);
+	struct lw_file_rules *rules = lw_rules();
+
+	return m && rules ? lw_match_up(m, rules, index) : 0;
+}
+
+static __always_inline bool lw_match_climbs(struct lw_match *m, struct lw_file_rules *rules, __u32 index)
+{
+	for (int i = 0; i < LW_MATCH_STEPS; i++) {
+		if (!lw_match_step(index))
+			return true;
+	}
+	return false;
+}
+#else
+struct lw_climb {
+	struct lw_match *m;
+	struct lw_file_rules *rules;
+	__u32 index;
+};
+
+static long lw_match_loop(__u32 i, struct lw_climb *climb)
+{
+	return !lw_match_up(climb->m, climb->rules, climb->index);
+}
+
+static __always_inline bool lw_match_climbs(struct lw_match *m, struct lw_file_rules *rules, __u32 index)
+{
+	struct lw_climb climb = { .m = m, .rules = rules, .index = index };
+
+	return bpf_loop(LW_MATCH_STEPS, lw_match_loop, &climb, 0) < LW_MATCH_STEPS;
+}
+#endif
 
 static __always_inline struct lw_match *lw_match_take(__u32 *index, __u32 program)
 {
@@ -344,20 +374,19 @@ __noinline int lw_match_walk(__u32 index, __u32 depth)
 	m->first_failed = m->failed;
 	m->first_count = m->count;
 	m->climbed = m->arm = 0;
-	for (int i = 0; i < LW_MATCH_STEPS; i++) {
-		if (!lw_match_step(index))
-			return 0;
-	}
-	m->partial = 1;
+	if (!lw_match_climbs(m, rules, index))
+		m->partial = 1;
 	return 0;
 }
 
+#ifdef LW_NO_LOOP
 __noinline int lw_match_path_step(__u32 index)
 {
 	struct lw_match *m = bpf_map_lookup_elem(&lw_matches, &index);
 
 	return m ? lw_path_step(&m->path) : 0;
 }
+#endif
 
 /* The path of what lw_at named last, into the state at `index`; of the name in m->entry in there, when that has a `length`. */
 __noinline int lw_match_path(__u32 index, __u32 length)
@@ -369,12 +398,16 @@ __noinline int lw_match_path(__u32 index, __u32 length)
 	lw_path_clear(&m->path);
 	if (length && !lw_path_prepend_name(&m->path, m->entry.name, length))
 		return 0;
+#ifdef LW_NO_LOOP
 	lw_path_start(&m->path, (void *)m->mnt, (void *)m->first_dentry);
 	for (int i = 0; i < LW_MATCH_PATH_STEPS; i++) {
 		if (!lw_match_path_step(index))
 			break;
 	}
 	lw_path_finish(&m->path);
+#else
+	lw_path_climb(&m->path, (void *)m->mnt, (void *)m->first_dentry);
+#endif
 	return 0;
 }
 
