@@ -14,6 +14,7 @@ pub mod fold;
 pub mod interest;
 pub mod mask;
 pub mod names;
+pub mod net;
 pub mod paths;
 pub mod predicate;
 pub mod process;

@@ -1,0 +1,84 @@
+//! The bytes that all conversations together may hold, and the account of what was dropped.
+
+/// What was seen and what was not, over all conversations. Every one only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Bytes given out in order.
+    pub bytes: u64,
+    /// Bytes that came again after they had been given out.
+    pub repeated_bytes: u64,
+    /// Holes that were given up: lost before the agent, or not copied.
+    pub gaps: u64,
+    /// Bytes in them.
+    pub gap_bytes: u64,
+    /// Segments that came too early (before what precedes them) and were kept.
+    pub reordered: u64,
+    /// Holes that were given up because a connection, or all together, held too much.
+    pub evictions: u64,
+    /// Segments outside of any window: not taken, as the kernel would not take them.
+    pub outside: u64,
+    /// Overlapping segments that differ.
+    pub conflicts: u64,
+    /// HTTP requests given out.
+    pub requests: u64,
+    /// HTTP responses given out.
+    pub responses: u64,
+    /// Of these, cut off by a bound (head, number of headers, body, bomb).
+    pub truncated: u64,
+    /// Of these, with bytes missing.
+    pub partial: u64,
+    /// Oddities told.
+    pub malformed: u64,
+    /// How often a direction was lost until its next clean start.
+    pub desynchronised: u64,
+    /// Bytes of bodies that were not kept because the budget was used up.
+    pub refused_bytes: u64,
+    /// Requests that were waiting for their response and were forgotten: too many of them.
+    pub unpaired: u64,
+}
+
+/// A bound over all conversations.
+#[derive(Debug)]
+pub struct Budget {
+    limit: usize,
+    used: usize,
+    /// The account.
+    pub counters: Counters,
+}
+
+impl Budget {
+    /// At most `limit` bytes are held.
+    pub fn new(limit: usize) -> Budget {
+        Budget {
+            limit,
+            used: 0,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Bytes held now.
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
+    /// Whether seven eighths are used: time to close the conversation that was silent for longest, before new ones go without.
+    pub fn is_tight(&self) -> bool {
+        self.used > self.limit - self.limit / 8
+    }
+
+    /// Takes `bytes`, or nothing when they are not there.
+    #[must_use]
+    pub(crate) fn take(&mut self, bytes: usize) -> bool {
+        let fits = bytes <= self.limit.saturating_sub(self.used);
+        if fits {
+            self.used += bytes;
+        }
+        fits
+    }
+
+    /// Gives `bytes` back that were taken.
+    pub(crate) fn give(&mut self, bytes: usize) {
+        debug_assert!(bytes <= self.used, "more given back than taken");
+        self.used = self.used.saturating_sub(bytes);
+    }
+}

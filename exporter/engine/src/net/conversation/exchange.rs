@@ -1,0 +1,413 @@
+//! HTTP over both directions: which side asks, what answers what, and how each message is read.
+
+mod pending;
+mod tell;
+
+use super::{
+    super::{
+        budget::Budget,
+        http::{Draft, Fed, Head, Oddity, Scanner, plausible, request_line, status_line},
+        reassembly::Piece,
+    },
+    Desync, Limits, Message,
+    framing::{self, Framing},
+    index, other,
+    side::{self, First, Next, Open, OpenHead, State},
+};
+use crate::event::{Bytes, Way};
+
+use self::pending::{Kind, Pending};
+
+/// What every step needs.
+pub(super) struct Context<'a> {
+    pub limits: &'a Limits,
+    pub budget: &'a mut Budget,
+    pub out: &'a mut Vec<Message>,
+}
+
+/// The readers of both directions and what ties them together.
+#[derive(Debug, Default)]
+pub(super) struct Exchange {
+    states: [State; 2],
+    /// The way that requests go; None while it is not known that this is HTTP.
+    client: Option<Way>,
+    pending: Pending,
+    /// Who spoke last.
+    last: Option<Way>,
+    /// Its beginning was not seen.
+    midstream: bool,
+}
+
+impl Exchange {
+    pub fn is_http(&self) -> bool {
+        self.client.is_some()
+    }
+
+    /// Says, before the first piece of a direction, whether that is its beginning.
+    pub fn seen(&mut self, _: Way, from_start: bool) {
+        self.midstream |= !from_start && self.last.is_none();
+    }
+
+    /// Takes the next piece of a direction.
+    pub fn piece(&mut self, way: Way, offset: u64, piece: Piece<'_>, cx: &mut Context<'_>) {
+        if side::speaks(&piece) {
+            self.turn(way, cx);
+        }
+        match piece {
+            Piece::Bytes(bytes) => {
+                payload(way, offset, bytes, cx);
+                self.bytes(way, offset, bytes, cx);
+            }
+            Piece::Gap(length) => self.gap(way, offset, length, cx),
+            Piece::Conflict => {
+                cx.budget.counters.desynchronised += 1;
+                cx.out.push(Message::Desynchronised {
+                    way,
+                    offset,
+                    why: Desync::Overlap,
+                });
+            }
+            Piece::End => self.end(way, true, cx),
+            Piece::Reset => {
+                self.end(way, false, cx);
+                self.end(other(way), false, cx);
+            }
+        }
+    }
+
+    /// Tells what is under way and gives back what is held. `clean`: the connection ended as it should.
+    pub fn close(&mut self, clean: bool, cx: &mut Context<'_>) {
+        let client = self.client.unwrap_or(Way::Received);
+        self.end(client, clean, cx);
+        self.end(other(client), clean, cx);
+        self.off(cx);
+    }
+
+    /// After the other side has spoken, a direction that was lost may start anew.
+    fn turn(&mut self, way: Way, cx: &mut Context<'_>) {
+        if self.last == Some(way) {
+            return;
+        }
+        self.last = Some(way);
+        let state = &mut self.states[index(way)];
+        if matches!(state, State::Lost) {
+            *state = State::Start { sure: false };
+            if self.client == Some(way) {
+                // What was asked before was answered, or will never be told apart.
+                self.pending.clear(cx.budget);
+            }
+        }
+    }
+
+    fn bytes(&mut self, way: Way, offset: u64, bytes: &[u8], cx: &mut Context<'_>) {
+        let mut taken = 0;
+        while taken < bytes.len() {
+            if matches!(self.states[index(way)], State::Off | State::Lost | State::Wait) {
+                return;
+            }
+            let state = std::mem::take(&mut self.states[index(way)]);
+            let (state, more) = self.step(way, state, &bytes[taken..], offset + taken as u64, cx);
+            self.states[index(way)] = state;
+            taken += more;
+        }
+    }
+
+    /// Takes some of the bytes: the state after them, and how many they were.
+    fn step(&mut self, way: Way, state: State, bytes: &[u8], offset: u64, cx: &mut Context<'_>) -> (State, usize) {
+        match state {
+            State::Start { sure } => {
+                let scanner = Scanner::new(bytes.len());
+                let head = Box::new(OpenHead {
+                    scanner,
+                    first: None,
+                    sure,
+                    charged: 0,
+                });
+                self.head(way, head, bytes, cx)
+            }
+            State::Head(head) => self.head(way, head, bytes, cx),
+            State::Body(open, framing) => self.body(way, open, framing, bytes, offset, cx),
+            State::Trailers(mut open, mut scanner) => match scanner.feed(bytes, cx.limits.head, cx.limits.headers) {
+                Fed::Done(taken) => {
+                    open.trailers = scanner.into_head().headers;
+                    (self.tell(way, *open, cx), taken)
+                }
+                _ => (State::Trailers(open, scanner), bytes.len()),
+            },
+            State::Skip(framing) => self.skip(way, framing, bytes, offset, cx),
+            State::SkipTrailers(mut scanner) => match scanner.feed(bytes, 0, 0) {
+                Fed::Done(taken) => (State::Start { sure: true }, taken),
+                _ => (State::SkipTrailers(scanner), bytes.len()),
+            },
+            other => (other, bytes.len()),
+        }
+    }
+
+    /// Reads a head.
+    fn head(&mut self, way: Way, mut head: Box<OpenHead>, bytes: &[u8], cx: &mut Context<'_>) -> (State, usize) {
+        let mut taken = 0;
+        loop {
+            match head.scanner.feed(&bytes[taken..], cx.limits.head, cx.limits.headers) {
+                Fed::FirstLine(more) => {
+                    taken += more;
+                    head.first = self.first_line(way, head.scanner.head());
+                    if head.first.is_none() {
+                        return (self.not_http(way, &head, cx), taken);
+                    }
+                }
+                Fed::Done(more) => {
+                    cx.budget.give(head.charged);
+                    let state = match head.first {
+                        Some(first) => self.head_done(way, first, head.scanner.into_head(), cx),
+                        None => State::Start { sure: head.sure },
+                    };
+                    return (state, taken + more);
+                }
+                Fed::More => return (self.head_goes_on(way, head, cx), bytes.len()),
+            }
+        }
+    }
+
+    fn head_goes_on(&mut self, way: Way, mut head: Box<OpenHead>, cx: &mut Context<'_>) -> State {
+        if head.scanner.is_blank() {
+            cx.budget.give(head.charged);
+            return State::Start { sure: head.sure };
+        }
+        if !head.scanner.has_first() && !plausible(head.scanner.line()) {
+            return self.not_http(way, &head, cx);
+        }
+        let cost = head.scanner.cost() + size_of::<OpenHead>();
+        if !cx.budget.take(cost.saturating_sub(head.charged)) {
+            cx.budget.counters.refused_bytes += cost as u64;
+            cx.budget.give(head.charged);
+            return State::Lost;
+        }
+        head.charged = head.charged.max(cost);
+        State::Head(head)
+    }
+
+    /// Whether the first line is one of HTTP. The first ever says which side asks.
+    fn first_line(&mut self, way: Way, head: &mut Head) -> Option<First> {
+        let (text, line) = (&head.headers.text, head.first);
+        let request = (self.client != Some(other(way))).then(|| request_line(text, line, &mut head.oddities));
+        if let Some(request) = request.flatten() {
+            self.set_client(way);
+            return Some(First::Request(request));
+        }
+        let status = (self.client != Some(way))
+            .then(|| status_line(text, line, &mut head.oddities))
+            .flatten()?;
+        self.set_client(other(way));
+        Some(First::Status(status))
+    }
+
+    fn set_client(&mut self, way: Way) {
+        if self.client.is_none() {
+            self.client = Some(way);
+            let server = &mut self.states[index(other(way))];
+            if matches!(server, State::Start { .. }) {
+                *server = State::Start { sure: !self.midstream };
+            }
+        }
+    }
+
+    /// What came is no HTTP: the end of the matter, or something to tell.
+    fn not_http(&mut self, way: Way, head: &OpenHead, cx: &mut Context<'_>) -> State {
+        cx.budget.give(head.charged);
+        if head.sure {
+            let what = if self.client == Some(way) {
+                Oddity::RequestLine
+            } else {
+                Oddity::StatusLine
+            };
+            cx.malformed(way, what);
+            cx.budget.counters.desynchronised += 1;
+            return State::Lost;
+        }
+        if self.midstream || self.is_http() {
+            return State::Lost;
+        }
+        self.off(cx);
+        State::Off
+    }
+
+    fn head_done(&mut self, way: Way, first: First, mut head: Head, cx: &mut Context<'_>) -> State {
+        let framing = match first {
+            First::Request(line) => {
+                let kind = Kind::of(line.method.of(&head.headers.text));
+                if kind == Kind::Preface {
+                    return self.upgrade(Bytes::from("h2"), cx);
+                }
+                self.pending.push(kind, cx);
+                check_host(&mut head, line.version);
+                if kind == Kind::Connect {
+                    Framing::Length(0)
+                } else {
+                    framing::of_request(&mut head)
+                }
+            }
+            First::Status(line) => match self.pending.first_kind() {
+                _ if (100..200).contains(&line.status) && line.status != 101 => return State::Start { sure: true },
+                Some(Kind::Head) => Framing::Length(0),
+                Some(Kind::Connect) if (200..300).contains(&line.status) => Framing::Length(0),
+                _ if matches!(line.status, 101 | 204 | 304) => Framing::Length(0),
+                _ => framing::of_response(&mut head),
+            },
+        };
+        let announced = if let Framing::Length(length) = framing {
+            Some(length)
+        } else {
+            None
+        };
+        let open = Open {
+            first,
+            head,
+            trailers: Default::default(),
+            draft: Draft::default(),
+            announced,
+            partial: false,
+            charged: 0,
+        };
+        if announced == Some(0) {
+            self.tell(way, open, cx)
+        } else {
+            self.open_body(way, open, framing, cx)
+        }
+    }
+
+    fn open_body(&mut self, way: Way, mut open: Open, framing: Framing, cx: &mut Context<'_>) -> State {
+        let headers = &open.head.headers;
+        let cost = headers.text.capacity() + headers.spans.capacity() * 16 + size_of::<Open>();
+        if cx.budget.take(cost) {
+            open.charged = cost;
+            return State::Body(Box::new(open), framing);
+        }
+        cx.budget.counters.refused_bytes += cost as u64;
+        open.draft.body.truncated = true;
+        self.tell(way, open, cx);
+        State::Skip(framing)
+    }
+
+    fn body(
+        &mut self,
+        way: Way,
+        mut open: Box<Open>,
+        framing: Framing,
+        bytes: &[u8],
+        offset: u64,
+        cx: &mut Context<'_>,
+    ) -> (State, usize) {
+        let most = cx.most(&open.first);
+        match side::next(framing, bytes) {
+            Next::More(framing, data, taken) => {
+                if open.draft.add(&bytes[data], most, cx.budget) {
+                    return (State::Body(open, framing), taken);
+                }
+                self.tell(way, *open, cx);
+                (State::Skip(framing), taken)
+            }
+            Next::Done(data, taken) => {
+                open.draft.add(&bytes[data], most, cx.budget);
+                (self.tell(way, *open, cx), taken)
+            }
+            Next::Trailers => (State::Trailers(open, Box::new(Scanner::trailers())), 0),
+            Next::Broken => {
+                open.head.oddities.add(Oddity::Chunk);
+                open.partial = true;
+                self.tell(way, *open, cx);
+                (self.lost(way, offset, None, cx), bytes.len())
+            }
+        }
+    }
+
+    fn skip(&mut self, way: Way, framing: Framing, bytes: &[u8], offset: u64, cx: &mut Context<'_>) -> (State, usize) {
+        match side::next(framing, bytes) {
+            Next::More(framing, _, taken) => (State::Skip(framing), taken),
+            Next::Done(_, taken) => (State::Start { sure: true }, taken),
+            Next::Trailers => (State::SkipTrailers(Box::new(Scanner::trailers())), 0),
+            Next::Broken => {
+                cx.malformed(way, Oddity::Chunk);
+                (self.lost(way, offset, None, cx), bytes.len())
+            }
+        }
+    }
+
+    fn gap(&mut self, way: Way, offset: u64, length: u64, cx: &mut Context<'_>) {
+        let after = match std::mem::take(&mut self.states[index(way)]) {
+            state @ (State::Off | State::Lost | State::Wait) => state,
+            State::Body(mut open, framing) => {
+                open.partial = true;
+                let after = self.tell(way, *open, cx);
+                match side::pass(framing, length) {
+                    Ok(None) => after,
+                    Ok(Some(framing)) => State::Skip(framing),
+                    Err(()) => self.lost(way, offset, Some(length), cx),
+                }
+            }
+            State::Skip(framing) => match side::pass(framing, length) {
+                Ok(None) => State::Start { sure: true },
+                Ok(Some(framing)) => State::Skip(framing),
+                Err(()) => self.lost(way, offset, Some(length), cx),
+            },
+            state => {
+                self.tell_unfinished(way, state, false, cx);
+                self.lost(way, offset, Some(length), cx)
+            }
+        };
+        self.states[index(way)] = after;
+    }
+
+    fn lost(&mut self, way: Way, offset: u64, gap: Option<u64>, cx: &mut Context<'_>) -> State {
+        if !self.is_http() {
+            // Nothing is known to be lost; what it is may show later.
+            self.midstream = true;
+            return State::Lost;
+        }
+        cx.budget.counters.desynchronised += 1;
+        if let Some(gap) = gap {
+            cx.out.push(Message::Desynchronised {
+                way,
+                offset,
+                why: Desync::Gap(gap),
+            });
+        }
+        State::Lost
+    }
+
+    /// A direction is at its end.
+    fn end(&mut self, way: Way, clean: bool, cx: &mut Context<'_>) {
+        let state = std::mem::take(&mut self.states[index(way)]);
+        self.states[index(way)] = match state {
+            State::Off => State::Off,
+            start @ State::Start { .. } => start,
+            state => {
+                self.tell_unfinished(way, state, clean, cx);
+                State::Lost
+            }
+        };
+    }
+
+    /// Nothing more is read here.
+    fn off(&mut self, cx: &mut Context<'_>) {
+        for state in &mut self.states {
+            std::mem::replace(state, State::Off).release(cx.budget);
+        }
+        self.pending.clear(cx.budget);
+    }
+}
+
+fn payload(way: Way, offset: u64, bytes: &[u8], cx: &mut Context<'_>) {
+    let left = cx.limits.payload.saturating_sub(offset).min(bytes.len() as u64) as usize;
+    if left > 0 {
+        let bytes = Bytes::from(&bytes[..left]);
+        cx.out.push(Message::Payload { way, offset, bytes });
+    }
+}
+
+fn check_host(head: &mut Head, version: super::super::http::Version) {
+    match head.headers.all(b"host").take(2).count() {
+        0 if version.major == 1 && version.minor >= 1 => head.oddities.add(Oddity::HostMissing),
+        2 => head.oddities.add(Oddity::HostTwice),
+        _ => {}
+    }
+}

@@ -1,0 +1,247 @@
+//! How messages are given out.
+
+use std::sync::Arc;
+
+use super::{
+    super::{
+        super::http::{Body, Headers, Oddities, Oddity, Request, Response},
+        Message,
+        framing::Framing,
+        index, other,
+        side::{First, Open, OpenHead, State},
+    },
+    Context, Exchange, Kind,
+};
+use crate::event::{Bytes, Way};
+
+impl Context<'_> {
+    /// Tells one oddity.
+    pub fn malformed(&mut self, way: Way, what: Oddity) {
+        self.budget.counters.malformed += 1;
+        self.out.push(Message::Malformed { way, what });
+    }
+
+    /// Bytes to keep of a body.
+    pub fn most(&self, first: &First) -> usize {
+        match first {
+            First::Request(_) => self.limits.request_body,
+            First::Status(_) => self.limits.response_body,
+        }
+    }
+
+    fn told(&mut self, way: Way, oddities: Oddities, truncated: bool, partial: bool) {
+        oddities.iter().for_each(|what| self.malformed(way, what));
+        self.budget.counters.truncated += u64::from(truncated);
+        self.budget.counters.partial += u64::from(partial);
+    }
+}
+
+impl Exchange {
+    /// Gives a message out as it is. The state after it, if it ends here.
+    pub(super) fn tell(&mut self, way: Way, open: Open, cx: &mut Context<'_>) -> State {
+        let Open {
+            first,
+            head,
+            trailers,
+            draft,
+            announced,
+            mut partial,
+            charged,
+        } = open;
+        let mut oddities = head.oddities;
+        let most = cx.most(&first);
+        let (mut body, held) = draft.finish(&head.headers, most, &mut oddities, cx.budget);
+        // By what is known of the message, not by how it was cut into pieces.
+        body.length = if body.truncated {
+            announced.unwrap_or(most as u64)
+        } else {
+            body.length
+        };
+        partial |= body.partial;
+        body.partial = partial;
+        let truncated = head.truncated || body.truncated;
+        let parts = Parts {
+            headers: head.headers,
+            trailers,
+            body,
+            oddities,
+            truncated,
+            partial,
+        };
+        match first {
+            First::Request(line) => {
+                let request = Arc::new(parts.request(line));
+                cx.told(way, oddities, truncated, partial);
+                cx.budget.counters.requests += 1;
+                cx.out.push(Message::Request(way, request.clone()));
+                let charged = hold(&request, charged + held, cx);
+                self.pending.complete(&request, charged, cx);
+                if Kind::of(request.method()) == Kind::Connect {
+                    State::Wait
+                } else {
+                    State::Start { sure: true }
+                }
+            }
+            First::Status(line) => {
+                cx.budget.give(charged + held);
+                let response = Arc::new(parts.response(line));
+                self.tell_response(way, &response, cx)
+            }
+        }
+    }
+
+    fn tell_response(&mut self, way: Way, response: &Arc<Response>, cx: &mut Context<'_>) -> State {
+        self.cut_request(other(way), cx);
+        let kind = self.pending.first_kind();
+        let request = self.pending.pop(cx.budget);
+        cx.told(way, response.oddities, response.truncated, response.partial);
+        cx.budget.counters.responses += 1;
+        cx.out.push(Message::Response(way, response.clone(), request));
+        if response.status == 101 {
+            let to = response.headers.get(b"upgrade").unwrap_or_default();
+            return self.upgrade(Bytes::from(to), cx);
+        }
+        if kind == Some(Kind::Connect) {
+            if (200..300).contains(&response.status) {
+                return self.upgrade(Bytes::from("CONNECT"), cx);
+            }
+            let client = &mut self.states[index(other(way))];
+            if matches!(client, State::Wait) {
+                *client = State::Start { sure: true };
+            }
+        }
+        State::Start { sure: true }
+    }
+
+    /// A request that was answered before its end is told no later than its answer.
+    fn cut_request(&mut self, way: Way, cx: &mut Context<'_>) {
+        if !self.pending.is_only() {
+            return;
+        }
+        let state = &mut self.states[index(way)];
+        let after = match std::mem::take(state) {
+            State::Body(mut open, framing) => {
+                open.partial = true;
+                self.tell(way, *open, cx);
+                State::Skip(framing)
+            }
+            State::Trailers(open, scanner) => {
+                self.tell(way, *open, cx);
+                State::SkipTrailers(scanner)
+            }
+            state => state,
+        };
+        self.states[index(way)] = after;
+    }
+
+    /// Tells what will not become complete. `clean`: the connection ended here as it should.
+    pub(super) fn tell_unfinished(&mut self, way: Way, state: State, clean: bool, cx: &mut Context<'_>) {
+        match state {
+            State::Body(mut open, framing) => {
+                open.partial |= !(clean && framing == Framing::Close);
+                self.tell(way, *open, cx);
+            }
+            State::Trailers(mut open, _) => {
+                open.partial = true;
+                self.tell(way, *open, cx);
+            }
+            State::Head(head) => self.tell_head(way, *head, cx),
+            _ => {}
+        }
+    }
+
+    /// Of a head that is not complete, what is there is told if its first line is.
+    fn tell_head(&mut self, way: Way, head: OpenHead, cx: &mut Context<'_>) {
+        cx.budget.give(head.charged);
+        let Some(first) = head.first else { return };
+        if let First::Request(line) = first {
+            let head = head.scanner.peek();
+            self.pending.push(Kind::of(line.method.of(&head.headers.text)), cx);
+        }
+        let open = Open {
+            first,
+            head: head.scanner.into_head(),
+            trailers: Headers::default(),
+            draft: Default::default(),
+            announced: None,
+            partial: true,
+            charged: 0,
+        };
+        self.tell(way, open, cx);
+    }
+
+    /// The connection goes on in another protocol.
+    pub(super) fn upgrade(&mut self, to: Bytes, cx: &mut Context<'_>) -> State {
+        cx.out.push(Message::Upgraded { to });
+        self.off(cx);
+        State::Off
+    }
+}
+
+/// Takes what a request costs while it waits for its response, of which `charged` is taken. 0: it cannot be kept.
+fn hold(request: &Request, charged: usize, cx: &mut Context<'_>) -> usize {
+    let cost = size_of::<Request>()
+        + request.headers.text.capacity()
+        + (request.headers.len() + request.trailers.len()) * 16
+        + request.trailers.text.capacity()
+        + request.body.bytes.capacity();
+    cx.budget.give(charged);
+    if cx.budget.take(cost) { cost } else { 0 }
+}
+
+struct Parts {
+    headers: Headers,
+    trailers: Headers,
+    body: Body,
+    oddities: Oddities,
+    truncated: bool,
+    partial: bool,
+}
+
+impl Parts {
+    fn request(self, line: super::super::super::http::RequestLine) -> Request {
+        let Parts {
+            headers,
+            trailers,
+            body,
+            oddities,
+            truncated,
+            partial,
+        } = self;
+        let (method, target, version) = (line.method, line.target, line.version);
+        Request {
+            method,
+            target,
+            version,
+            headers,
+            trailers,
+            body,
+            oddities,
+            truncated,
+            partial,
+        }
+    }
+
+    fn response(self, line: super::super::super::http::StatusLine) -> Response {
+        let Parts {
+            headers,
+            trailers,
+            body,
+            oddities,
+            truncated,
+            partial,
+        } = self;
+        let (reason, version, status) = (line.reason, line.version, line.status);
+        Response {
+            reason,
+            version,
+            status,
+            headers,
+            trailers,
+            body,
+            oddities,
+            truncated,
+            partial,
+        }
+    }
+}

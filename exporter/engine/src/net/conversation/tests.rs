@@ -1,0 +1,4 @@
+//! Whole conversations, given as bytes and as packets.
+
+mod framing;
+mod talk;

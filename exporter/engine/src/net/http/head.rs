@@ -1,0 +1,274 @@
+//! The head of a message (or the trailers of a chunked one), line by line, however it is cut.
+
+use memchr::{memchr, memchr2};
+
+use super::{Headers, Oddities, Oddity, headers::Span};
+
+/// Past the bound of the head, as much of each line is looked at: enough for the headers that frame the body.
+const GLANCE: usize = 256;
+
+/// Past the bound, at most so many such headers are kept.
+const GLANCED_MOST: usize = 16;
+
+/// The headers without which the end of the message cannot be found.
+const FRAMING: [&[u8]; 5] = [
+    b"content-length",
+    b"transfer-encoding",
+    b"content-encoding",
+    b"connection",
+    b"upgrade",
+];
+
+/// A head that was read.
+#[derive(Debug, Default)]
+pub(crate) struct Head {
+    /// The first line; empty for trailers.
+    pub first: Span,
+    pub headers: Headers,
+    pub oddities: Oddities,
+    /// There was more than the bounds allow.
+    pub truncated: bool,
+}
+
+/// What became of the bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fed {
+    /// All are taken, the head goes on.
+    More,
+    /// The first line is complete; so many bytes are taken. Asked once.
+    FirstLine(usize),
+    /// The empty line was met; so many bytes are taken.
+    Done(usize),
+}
+
+/// Reads a head. Memory is bounded by the bound of the head; time is linear in the bytes, however they come.
+#[derive(Debug)]
+pub(crate) struct Scanner {
+    head: Head,
+    /// Where the line under way starts in the text.
+    line: usize,
+    /// Bytes of the line under way, kept or not.
+    length: usize,
+    has_first: bool,
+    /// The bound of the head is met: from now on only what frames the body is kept.
+    full: bool,
+    glanced: usize,
+}
+
+impl Scanner {
+    /// For a head with a first line; empty lines before it are skipped, as servers do.
+    pub fn new(expected: usize) -> Scanner {
+        let headers = Headers {
+            text: Vec::with_capacity(expected.clamp(64, 1024)),
+            spans: Vec::new(),
+        };
+        Scanner {
+            head: Head {
+                headers,
+                ..Head::default()
+            },
+            line: 0,
+            length: 0,
+            has_first: false,
+            full: false,
+            glanced: 0,
+        }
+    }
+
+    /// For trailers.
+    pub fn trailers() -> Scanner {
+        Scanner {
+            has_first: true,
+            ..Scanner::new(0)
+        }
+    }
+
+    /// Nothing but empty lines came so far.
+    pub fn is_blank(&self) -> bool {
+        !self.has_first && self.length == 0
+    }
+
+    /// The line under way, as far as kept.
+    pub fn line(&self) -> &[u8] {
+        &self.head.headers.text[self.line..]
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn cost(&self) -> usize {
+        self.head.headers.text.capacity() + self.head.headers.spans.capacity() * size_of::<(Span, Span)>()
+    }
+
+    /// The head so far.
+    pub fn peek(&self) -> &Head {
+        &self.head
+    }
+
+    /// What was read, complete or not.
+    pub fn into_head(mut self) -> Head {
+        self.head
+            .headers
+            .text
+            .truncate(self.line.max(self.head.first.end as usize));
+        self.head
+    }
+
+    /// Whether the first line is there.
+    pub fn has_first(&self) -> bool {
+        self.has_first
+    }
+
+    /// The head so far, to be changed.
+    pub fn head(&mut self) -> &mut Head {
+        &mut self.head
+    }
+
+    /// Takes bytes up to the end of the head.
+    pub fn feed(&mut self, bytes: &[u8], most: usize, most_headers: usize) -> Fed {
+        let mut taken = 0;
+        while let Some(end) = memchr(b'\n', &bytes[taken..]) {
+            self.keep(&bytes[taken..taken + end], most);
+            taken += end + 1;
+            match self.end_line(most, most_headers) {
+                Line::First => return Fed::FirstLine(taken),
+                Line::Empty => return Fed::Done(taken),
+                Line::Taken => {}
+            }
+        }
+        self.keep(&bytes[taken..], most);
+        Fed::More
+    }
+
+    /// Keeps a part of the line under way, as far as there is room.
+    fn keep(&mut self, part: &[u8], most: usize) {
+        let text = &mut self.head.headers.text;
+        let kept = text.len() - self.line;
+        // Of one line the first bytes, never pieces of it.
+        let whole = kept == self.length;
+        let room = if self.full { 0 } else { most.saturating_sub(text.len()) }.max(GLANCE.saturating_sub(kept));
+        let taken = if whole { part.len().min(room) } else { 0 };
+        text.extend_from_slice(&part[..taken]);
+        self.head.truncated |= taken < part.len();
+        self.length += part.len();
+    }
+
+    fn end_line(&mut self, most: usize, most_headers: usize) -> Line {
+        let text = &mut self.head.headers.text;
+        let whole = text.len() - self.line == self.length;
+        let end = text.len() - usize::from(whole && self.length > 0 && text.last() == Some(&b'\r'));
+        let span = Span::new(self.line, end);
+        self.length = 0;
+        if span.start == span.end {
+            text.truncate(self.line);
+            // Empty lines before the first are skipped.
+            return if self.has_first { Line::Empty } else { Line::Taken };
+        }
+        text.push(b'\n');
+        if !self.has_first {
+            self.has_first = true;
+            self.head.first = span;
+            self.line = self.head.headers.text.len();
+            self.full = self.line >= most;
+            self.head.headers.spans.reserve(16);
+            return Line::First;
+        }
+        if !self.header(span, most_headers) {
+            self.head.headers.text.truncate(self.line);
+        }
+        self.line = self.head.headers.text.len();
+        self.full |= self.line >= most;
+        Line::Taken
+    }
+
+    /// Reads a header line; false when its text is not needed any more.
+    fn header(&mut self, line: Span, most_headers: usize) -> bool {
+        let past = self.full || self.head.headers.spans.len() >= most_headers;
+        let Head {
+            headers,
+            oddities,
+            truncated,
+            ..
+        } = &mut self.head;
+        let bytes = line.of(&headers.text);
+        if memchr2(0, b'\r', bytes).is_some() {
+            oddities.add(Oddity::ControlCharacter);
+        }
+        if matches!(bytes.first(), Some(b' ' | b'\t')) {
+            oddities.add(Oddity::Folding);
+            *truncated |= past;
+            return !past && fold(headers, line);
+        }
+        let Some(colon) = memchr(b':', bytes) else {
+            oddities.add(Oddity::NoColon);
+            return false;
+        };
+        let name = &bytes[..colon];
+        let name = name.trim_ascii_end();
+        if name.is_empty() {
+            oddities.add(Oddity::NoColon);
+            return false;
+        }
+        if name.len() < colon {
+            oddities.add(Oddity::SpaceBeforeColon);
+        }
+        if !name.iter().all(|byte| NAME[usize::from(*byte)]) {
+            oddities.add(Oddity::HeaderName);
+        }
+        if past {
+            *truncated = true;
+            if self.glanced == GLANCED_MOST || !FRAMING.iter().any(|framing| framing.eq_ignore_ascii_case(name)) {
+                return false;
+            }
+            self.glanced += 1;
+        }
+        let value = bytes[colon + 1..].trim_ascii_start();
+        let start = line.start as usize;
+        let value_start = line.end as usize - value.len();
+        let value = value.trim_ascii_end();
+        let spans = (
+            Span::new(start, start + name.len()),
+            Span::new(value_start, value_start + value.len()),
+        );
+        headers.spans.push(spans);
+        true
+    }
+}
+
+/// What a line was.
+enum Line {
+    First,
+    Taken,
+    Empty,
+}
+
+/// Joins a folded line to the header before it; what ended that line becomes spaces (RFC 9112, section 5.2).
+fn fold(headers: &mut Headers, line: Span) -> bool {
+    let Some((_, value)) = headers.spans.last_mut() else {
+        return false;
+    };
+    let bytes = line.of(&headers.text);
+    let end = line.start as usize + bytes.trim_ascii_end().len();
+    for byte in &mut headers.text[value.end as usize..line.start as usize] {
+        *byte = b' ';
+    }
+    if end > line.start as usize {
+        value.end = end as u32;
+    }
+    true
+}
+
+/// The characters of a name (RFC 9110, section 5.6.2).
+static NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"!#$%&'*+-.^_`|~";
+    let mut index = 0;
+    while index < others.len() {
+        table[others[index] as usize] = true;
+        index += 1;
+    }
+    table
+};

@@ -1,0 +1,130 @@
+//! The first line of a message.
+
+use super::{Oddities, Oddity, Version, headers::Span};
+
+/// No method in use is longer (the longest registered one has 17 characters).
+const METHOD_MOST: usize = 32;
+
+/// `method target HTTP/version`, as spans of the line's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RequestLine {
+    pub method: Span,
+    pub target: Span,
+    pub version: Version,
+}
+
+/// `HTTP/version status reason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StatusLine {
+    pub version: Version,
+    pub status: u16,
+    pub reason: Span,
+}
+
+fn is_space(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t' | 0x0b | 0x0c | b'\r')
+}
+
+fn is_method(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Whether `start`, the first bytes of a line, can become a request line or a status line. Decides by the first 33 bytes at most.
+pub(crate) fn plausible(start: &[u8]) -> bool {
+    // The first half of an empty line.
+    if start == b"\r" {
+        return true;
+    }
+    let Some(space) = start
+        .iter()
+        .take(METHOD_MOST + 1)
+        .position(|byte| matches!(byte, b' ' | b'\t'))
+    else {
+        return start.len() <= METHOD_MOST && start.iter().all(|byte| is_method(*byte) || *byte == b'/');
+    };
+    let word = &start[..space];
+    if word.starts_with(b"HTTP/") {
+        return true;
+    }
+    // `method target`: a target starts with a slash, a star, a scheme or a host.
+    let target = start[space..].iter().find(|byte| !is_space(byte));
+    let starts = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'*' | b'[' | b'.' | b'%' | b'\\' | b'?') || *byte >= 0x80
+    };
+    !word.is_empty() && word.iter().all(|byte| is_method(*byte)) && target.is_none_or(starts)
+}
+
+/// Reads a request line as servers do: the method is before the first space, the version after the last, the target is all between.
+/// None: it is not one of HTTP (a request without a version is HTTP/0.9, which nothing speaks any more).
+pub(crate) fn request_line(text: &[u8], line: Span, oddities: &mut Oddities) -> Option<RequestLine> {
+    let bytes = line.of(text).trim_ascii_end();
+    let method = bytes.iter().position(is_space)?;
+    let version_at = bytes.iter().rposition(is_space)? + 1;
+    let version = version(&bytes[version_at..])?;
+    if method == 0 || method > METHOD_MOST || !bytes[..method].iter().all(|byte| is_method(*byte)) {
+        return None;
+    }
+    let between = &bytes[method..version_at];
+    let target = method + between.iter().position(|byte| !is_space(byte))?;
+    let target_end = method + between.iter().rposition(|byte| !is_space(byte))? + 1;
+    if bytes[target..target_end]
+        .iter()
+        .any(|byte| *byte <= b' ' || *byte == 0x7f)
+    {
+        oddities.add(Oddity::Target);
+    }
+    if version != (Version { major: 1, minor: 1 }) && version != (Version { major: 1, minor: 0 }) {
+        oddities.add(Oddity::Version);
+    }
+    let start = line.start as usize;
+    Some(RequestLine {
+        method: Span::new(start, start + method),
+        target: Span::new(start + target, start + target_end),
+        version,
+    })
+}
+
+/// Reads a status line; a reason may be missing.
+pub(crate) fn status_line(text: &[u8], line: Span, oddities: &mut Oddities) -> Option<StatusLine> {
+    let bytes = line.of(text);
+    let space = bytes.iter().position(is_space).unwrap_or(bytes.len());
+    let version = version(&bytes[..space])?;
+    let digits = space + bytes[space..].iter().position(|byte| !is_space(byte))?;
+    let code = bytes.get(digits..digits + 3)?;
+    if !code.iter().all(u8::is_ascii_digit) || bytes.get(digits + 3).is_some_and(u8::is_ascii_digit) {
+        return None;
+    }
+    if version.major != 1 {
+        oddities.add(Oddity::Version);
+    }
+    let status = code
+        .iter()
+        .fold(0, |status, digit| status * 10 + u16::from(digit - b'0'));
+    let reason = bytes[digits + 3..]
+        .iter()
+        .position(|byte| !is_space(byte))
+        .map_or(bytes.len(), |at| digits + 3 + at);
+    Some(StatusLine {
+        version,
+        status,
+        reason: Span::new(line.start as usize + reason, line.end as usize),
+    })
+}
+
+/// `HTTP/1.1`, with more digits where somebody insists.
+fn version(word: &[u8]) -> Option<Version> {
+    let digits = word.strip_prefix(b"HTTP/").or_else(|| word.strip_prefix(b"http/"))?;
+    let dot = digits.iter().position(|byte| *byte == b'.')?;
+    let number = |digits: &[u8]| {
+        let all = !digits.is_empty() && digits.len() <= 3 && digits.iter().all(u8::is_ascii_digit);
+        all.then(|| {
+            digits.iter().fold(0, |number: u8, digit| {
+                number.saturating_mul(10).saturating_add(digit - b'0')
+            })
+        })
+    };
+    Some(Version {
+        major: number(&digits[..dot])?,
+        minor: number(&digits[dot + 1..])?,
+    })
+}
