@@ -16,6 +16,8 @@
 
 mod queue;
 mod recent;
+#[cfg(test)]
+mod tests;
 
 use self::{queue::Queue, recent::Recent};
 use super::budget::Budget;

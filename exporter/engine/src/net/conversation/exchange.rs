@@ -90,12 +90,15 @@ impl Exchange {
         }
         self.last = Some(way);
         let state = &mut self.states[index(way)];
-        if matches!(state, State::Lost) {
-            *state = State::Start { sure: false };
-            if self.client == Some(way) {
-                // What was asked before was answered, or will never be told apart.
-                self.pending.clear(cx.budget);
-            }
+        // What began somewhere in a turn and is no first line yet will never be one.
+        let never = matches!(state, State::Head(head) if head.first.is_none() && !head.sure) && self.midstream;
+        if !never && !matches!(state, State::Lost) {
+            return;
+        }
+        std::mem::take(state).release(cx.budget);
+        if self.client == Some(way) {
+            // What was asked before was answered, or will never be told apart.
+            self.pending.clear(cx.budget);
         }
     }
 
