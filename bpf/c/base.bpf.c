@@ -2,6 +2,7 @@
 /* Creates the shared maps, and gives Rust the types of the wire format. */
 #include "common/maps.h"
 #include "common/watch_maps.h"
+#include "lw_net.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -30,5 +31,15 @@ struct lw_types {
 	struct lw_watch watch;
 	struct lw_node node;
 	struct lw_file_key file_key;
+	enum lw_change change;
+	enum lw_direction direction;
+	enum lw_way way;
+	enum lw_net_mode net_mode;
+	enum lw_net_flag net_flag;
+	struct lw_flow flow;
+	struct lw_segment segment;
+	struct lw_net_rules net_rules;
+	struct lw_net_name net_name;
+	struct lw_net_path net_path;
 };
 const volatile struct lw_types lw_types = {};

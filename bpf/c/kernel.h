@@ -28,6 +28,7 @@ enum { BPF_F_NO_PREALLOC = 1 };
 /* For bpf_core_enum_value_exists; the values are the running kernel's. */
 enum bpf_func_id {
 	BPF_FUNC_get_current_task_btf = 158,
+	BPF_FUNC_check_mtu = 163, /* 5.12 */
 	BPF_FUNC_task_pt_regs = 175,
 	BPF_FUNC_loop = 181,
 	BPF_FUNC_get_func_ret = 184,

@@ -18,12 +18,15 @@ enum lw_kind {
 	LW_EXIT = 5,
 	LW_SNAPSHOT = 6,
 	LW_FILE = 7,
+	LW_FLOW = 8,
+	LW_SEGMENT = 9,
 };
 
 enum lw_sensor {
 	LW_PROCESS = 0,
 	LW_FILES = 1,
-	LW_SENSORS = 2,
+	LW_NETWORK = 2,
+	LW_SENSORS = 3,
 };
 
 /* Where a record can end. LW_TRIED is not a loss: it counts what the hooks wanted to send, delivered or not. */
@@ -54,6 +57,7 @@ enum lw_field {
 	LW_RAW_TARGET_BASE = 13,
 	LW_RAW_TARGET_GIVEN = 14,
 	LW_RAW_TARGET_ROOT = 15,
+	LW_DATA = 16, /* payload */
 	LW_PARTIAL = 0x8000,
 };
 

@@ -1,4 +1,5 @@
-//! The base object: the maps that all programs share. It is loaded first, and the others get its maps by name.
+//! The base objects: the maps that programs share. They are loaded first, and the others get their maps by name. The network sensor's are
+//! only made when a rule needs them.
 
 use std::os::fd::AsFd;
 
@@ -9,14 +10,18 @@ use libbpf_rs::{
 };
 
 use crate::{
-    object::SOURCES,
+    object::{SOURCES, Source},
     options::Options,
     wire::{bytes_of, lw_config, lw_sensor, lw_stage},
 };
 
-/// The loaded base object and its rings.
+/// The network sensor's table.
+const CONNECTIONS: &str = "lw_conns";
+
+/// The loaded base objects and their rings.
 pub(crate) struct Base {
-    object: Object,
+    objects: Vec<Object>,
+    cpus: u32,
     /// The rings, with the sensor that each belongs to.
     pub rings: Vec<(Sensor, MapHandle)>,
 }
@@ -24,28 +29,56 @@ pub(crate) struct Base {
 impl Base {
     /// Creates the shared maps.
     pub fn load(options: &Options) -> libbpf_rs::Result<Base> {
-        let cpus = u32::try_from(num_possible_cpus()?).unwrap_or(1);
-        let mut open = ObjectBuilder::default().open_memory(SOURCES[0].elf())?;
+        let mut base = Base {
+            objects: Vec::new(),
+            cpus: u32::try_from(num_possible_cpus()?).unwrap_or(1),
+            rings: Vec::new(),
+        };
+        base.add("base", None)?;
+        base.add_ring(Sensor::Process, "lw_ring_process", options.lifecycle_ring)?;
+        base.add_ring(Sensor::File, "lw_ring_file", options.file_ring)?;
+        Ok(base)
+    }
+
+    /// Creates the maps of the network sensor, unless they are there; true when they are new.
+    pub fn add_network(&mut self, options: &Options) -> libbpf_rs::Result<bool> {
+        if self.map(CONNECTIONS).is_some() {
+            return Ok(false);
+        }
+        self.add("net_base", Some((CONNECTIONS, options.connections)))?;
+        self.add_ring(Sensor::Network, "lw_ring_network", options.network_ring)?;
+        Ok(true)
+    }
+
+    /// Loads an object that only has maps; one of them may be sized.
+    fn add(&mut self, source: &str, sized: Option<(&str, u32)>) -> libbpf_rs::Result<()> {
+        let elf = SOURCES.iter().find(|s| s.name == source).map(Source::elf);
+        let mut open = ObjectBuilder::default().open_memory(elf.unwrap_or_default())?;
         for mut map in open.maps_mut() {
             if map.map_type() == MapType::ArrayOfMaps && map.name().to_string_lossy().starts_with("lw_ring_") {
-                map.set_max_entries(cpus)?;
+                map.set_max_entries(self.cpus)?;
+            }
+            if let Some((name, entries)) = sized
+                && map.name() == name
+            {
+                map.set_max_entries(entries)?;
             }
         }
-        let object = open.load()?;
-        let mut rings = Vec::new();
-        for (sensor, name, size) in [
-            (Sensor::Process, "lw_ring_process", options.lifecycle_ring),
-            (Sensor::File, "lw_ring_file", options.file_ring),
-        ] {
-            let ring = create_ring(name, size)?;
-            if let Some(outer) = map(&object, name) {
-                for cpu in 0..cpus {
-                    outer.update(&cpu.to_ne_bytes(), &fd_bytes(&ring), MapFlags::ANY)?;
-                }
+        self.share(&mut open)?;
+        self.objects.push(open.load()?);
+        Ok(())
+    }
+
+    /// Makes a ring and puts it into every slot of its array.
+    fn add_ring(&mut self, sensor: Sensor, name: &str, size: u32) -> libbpf_rs::Result<()> {
+        let ring = create_ring(name, size)?;
+        if let Some(outer) = self.map(name) {
+            for cpu in 0..self.cpus {
+                outer.update(&cpu.to_ne_bytes(), &fd_bytes(&ring), MapFlags::ANY)?;
             }
-            rings.push((sensor, ring));
         }
-        Ok(Base { object, rings })
+        self.rings.push((sensor, ring));
+        Ok(())
     }
 
     /// Gives an object that is not loaded yet every map that it shares with the base.
@@ -54,7 +87,7 @@ impl Base {
             if theirs.map_type() == MapType::Unknown || theirs.name().to_string_lossy().contains('.') {
                 continue;
             }
-            if let Some(ours) = self.object.maps().find(|m| m.name() == theirs.name()) {
+            if let Some(ours) = self.maps().find(|m| m.name() == theirs.name()) {
                 theirs.reuse_fd(ours.as_fd())?;
             }
         }
@@ -63,7 +96,7 @@ impl Base {
 
     /// A shared map.
     pub fn map(&self, name: &str) -> Option<Map<'_>> {
-        map(&self.object, name)
+        self.maps().find(|m| m.name() == name)
     }
 
     /// Tells the hooks what userspace wants of them.
@@ -89,12 +122,8 @@ impl Base {
 
     /// All shared maps.
     pub fn maps(&self) -> impl Iterator<Item = Map<'_>> {
-        self.object.maps()
+        self.objects.iter().flat_map(|object| object.maps())
     }
-}
-
-fn map<'a>(object: &'a Object, name: &str) -> Option<Map<'a>> {
-    object.maps().find(|m| m.name() == name)
 }
 
 fn create_ring(name: &str, size: u32) -> libbpf_rs::Result<MapHandle> {

@@ -76,6 +76,7 @@ impl Sensors {
         for (sensor, number) in [
             (Sensor::Process, lw_sensor::LW_PROCESS),
             (Sensor::File, lw_sensor::LW_FILES),
+            (Sensor::Network, lw_sensor::LW_NETWORK),
         ] {
             let mut add = |stage, count| losses.push(Loss { sensor, stage, count });
             for (stage, name) in STAGES {
@@ -92,7 +93,7 @@ impl Sensors {
         match sensor {
             Sensor::Process => self.base.count(lw_sensor::LW_PROCESS, lw_stage::LW_TRIED),
             Sensor::File => self.base.count(lw_sensor::LW_FILES, lw_stage::LW_TRIED),
-            Sensor::Network => 0,
+            Sensor::Network => self.base.count(lw_sensor::LW_NETWORK, lw_stage::LW_TRIED),
         }
     }
 
@@ -130,10 +131,10 @@ impl Sensors {
     fn recursion(&self) -> BTreeMap<Sensor, u64> {
         let mut misses = BTreeMap::new();
         for loaded in &self.loaded {
-            let sensor = if loaded.source.starts_with("file") {
-                Sensor::File
-            } else {
-                Sensor::Process
+            let sensor = match loaded.source {
+                source if source.starts_with("file") => Sensor::File,
+                source if source.starts_with("net") => Sensor::Network,
+                _ => Sensor::Process,
             };
             *misses.entry(sensor).or_default() += loaded.programs().map(|(_, info)| info.recursion_misses).sum::<u64>();
         }

@@ -1,6 +1,7 @@
 //! From the bytes of a record to an [`Event`]: pure, and safe on any bytes.
 
 mod file;
+mod net;
 mod process;
 mod tail;
 
@@ -49,6 +50,8 @@ pub fn decode(record: &[u8], watches: &WatchNames) -> Result<Event, DecodeError>
         lw_kind::LW_EXIT => process::exit(front)?,
         lw_kind::LW_SNAPSHOT => process::snapshot(front, &tail)?,
         lw_kind::LW_FILE => file::event(front, &tail, watches)?,
+        lw_kind::LW_FLOW => net::flow(front)?,
+        lw_kind::LW_SEGMENT => net::segment(front, &tail)?,
         _ => return Err(DecodeError::Unknown),
     };
     Ok(Event {

@@ -7,7 +7,10 @@ use lapwing_engine::{
 
 /// All hooks of all sensors.
 pub(crate) fn catalogue() -> impl Iterator<Item = &'static Hook> {
-    crate::process::HOOKS.iter().chain(crate::file::HOOKS)
+    crate::process::HOOKS
+        .iter()
+        .chain(crate::file::HOOKS)
+        .chain(crate::net::HOOKS)
 }
 
 /// The object of the system-call flavour.

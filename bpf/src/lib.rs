@@ -15,6 +15,7 @@ mod file;
 mod hooks;
 mod libbpf_log;
 mod loader;
+mod net;
 mod object;
 mod options;
 mod process;

@@ -3,11 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
+    os::fd::AsRawFd as _,
 };
 
 use libbpf_rs::{Btf, Link, Object, ObjectBuilder, OpenObject, btf::types::Func};
 
-use crate::{base::Base, libbpf_log, object::SOURCES};
+use crate::{base::Base, libbpf_log, net::cgroup, object::SOURCES};
 
 /// Functions that newer kernels call otherwise, with the same arguments: what a program's section says, and the new name.
 const RENAMED: &[(&str, &str)] = &[("do_filp_open", "do_file_open") /* by 7.2 */];
@@ -164,10 +165,14 @@ fn missing(source: &str, programs: &BTreeSet<&'static str>) -> Result<Vec<(&'sta
 fn link(object: &Object, program: &str) -> Result<Link, String> {
     let found = object.progs_mut().find(|p| p.name() == program);
     libbpf_log::clear();
-    found
-        .ok_or_else(|| format!("no program {program}"))?
-        .attach()
-        .map_err(|error| libbpf_log::explain(&error))
+    let found = found.ok_or_else(|| format!("no program {program}"))?;
+    if found.section().to_string_lossy().starts_with("cgroup_skb/") {
+        let root = cgroup::root()?;
+        return found
+            .attach_cgroup(root.as_raw_fd())
+            .map_err(|error| libbpf_log::explain(&error));
+    }
+    found.attach().map_err(|error| libbpf_log::explain(&error))
 }
 
 fn all(programs: &BTreeSet<&'static str>, why: &str) -> Refusals {

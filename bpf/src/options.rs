@@ -13,6 +13,11 @@ pub struct Options {
     pub lifecycle_ring: u32,
     /// Bytes of the ring for file records.
     pub file_ring: u32,
+    /// Bytes of the ring for network records, made once a rule needs it.
+    pub network_ring: u32,
+    /// Connections that the kernel remembers at once, 168 bytes each; past it the one silent longest is forgotten, which is counted
+    /// (`no_memory`) when it is met again.
+    pub connections: u32,
 }
 
 impl Default for Options {
@@ -23,6 +28,8 @@ impl Default for Options {
             stats: false,
             lifecycle_ring: 8 << 20,
             file_ring: 16 << 20,
+            network_ring: 16 << 20,
+            connections: 65536,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, RwLock,
+        Arc, Mutex, RwLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -22,6 +22,8 @@ pub(crate) struct Common {
     pub undecoded: [AtomicU64; 3],
     /// Ids of the watches by number.
     pub watches: Arc<RwLock<WatchNames>>,
+    /// Rings made after the reader: it takes them at its next turn.
+    pub added: Mutex<Vec<(Sensor, Ring)>>,
 }
 
 /// Reads all rings. Belongs to one thread, which drains it every few milliseconds: no record wakes it.
@@ -56,10 +58,13 @@ impl Reader {
     /// The same, from the rings alone.
     fn read(&mut self, budget: usize, sink: &mut dyn FnMut(Event)) -> usize {
         let Reader { rings, common, .. } = self;
+        if let Ok(mut added) = common.added.try_lock() {
+            rings.append(&mut added);
+        }
         let watches = common.watches.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut seen = 0;
         for (sensor, ring) in rings {
-            seen += ring.drain(budget - seen, |record| match decode(record, &watches) {
+            seen += ring.drain(budget - seen, |record| match decode(exact(*sensor, record), &watches) {
                 Ok(event) => sink(event),
                 Err(error) => {
                     common.undecoded[*sensor as usize].fetch_add(1, Ordering::Relaxed);
@@ -77,5 +82,13 @@ impl Reader {
         let (mine, others) = all.into_iter().partition(|event| mine(event));
         self.early.extend::<Vec<Event>>(others);
         mine
+    }
+}
+
+/// A network record without what its place in the ring has more: it is reserved before its size is known.
+fn exact(sensor: Sensor, record: &[u8]) -> &[u8] {
+    match record.get(24..28).and_then(|size| size.try_into().ok()) {
+        Some(size) if sensor == Sensor::Network => record.get(..u32::from_ne_bytes(size) as usize).unwrap_or(record),
+        _ => record,
     }
 }

@@ -19,7 +19,8 @@ use crate::{
 pub struct SeedError(String);
 
 impl Sensors {
-    /// Every process that runs now, as `Body::Snapshot`, parents before children. Also tells the kernel's memory of credentials.
+    /// Every process that runs now, as `Body::Snapshot`, parents before children. Also tells the kernel's memory of credentials, and has it tell
+    /// of the connections that are there, by the ring.
     pub fn seed(&mut self) -> Result<Vec<Event>, SeedError> {
         let records = self.iterate().map_err(SeedError)?;
         let mut events = Vec::new();
@@ -41,6 +42,7 @@ impl Sensors {
         events.iter_mut().for_each(proc::add_arguments);
         let hidden = proc::parents(&events);
         events.extend(hidden);
+        self.seed_network();
         Ok(parents_first(events))
     }
 

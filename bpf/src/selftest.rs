@@ -33,7 +33,7 @@ pub(crate) fn run(loaded: &[Loaded], programs: &[&'static str], reader: &mut Rea
     }
     let stats = Stats::enable();
     let before = runs(loaded);
-    let ran = act();
+    let ran = act(programs);
     let after = runs(loaded);
     let own = sift(reader);
 
@@ -72,7 +72,7 @@ fn runs(loaded: &[Loaded]) -> BTreeMap<&'static str, u64> {
 }
 
 /// Everything that the hooks watch, to no effect. Whether a program could be run.
-fn act() -> bool {
+fn act(programs: &[&str]) -> bool {
     let quiet = |words: &[&str]| {
         let mut command = Command::new(words[0]);
         command
@@ -90,6 +90,9 @@ fn act() -> bool {
         let _ = rustix::thread::set_thread_res_uid(user, user, user);
     }
     crate::file::act();
+    if programs.iter().any(|program| program.starts_with("lw_net_")) {
+        crate::net::act();
+    }
     ran
 }
 

@@ -17,6 +17,7 @@ use crate::{
     hooks::{Hook, HookState, State, Variant, catalogue},
     libbpf_log,
     loader::{self, Loaded, Refusals},
+    net::NetworkRules,
     options::Options,
     process,
     reader::{Common, Reader},
@@ -33,6 +34,7 @@ pub struct Sensors {
     pub(crate) loaded: Vec<Loaded>,
     pub(crate) common: Arc<Common>,
     watches: Option<Watches>,
+    network: Option<NetworkRules>,
     options: Options,
     states: Vec<HookState>,
     config: lw_config,
@@ -65,6 +67,7 @@ impl Sensors {
             loaded: Vec::new(),
             common,
             watches: None,
+            network: None,
             options: options.clone(),
             states: Vec::new(),
             config: lw_config {
@@ -79,6 +82,7 @@ impl Sensors {
         sensors
             .install(interest)
             .map_err(|error| Unavailable::Maps { why: error.to_string() })?;
+        sensors.install_network(interest).map_err(Unavailable::maps)?;
         sensors.choose(interest, Some(&mut reader));
         if let Some(why) = sensors.lifecycle_refused() {
             return Err(Unavailable::NoLifecycle { why });
@@ -90,6 +94,8 @@ impl Sensors {
     /// Makes the kernel judge by `interest` from now on: attaches what is newly needed, detaches what is not.
     pub fn apply(&mut self, interest: &Interest) -> Result<(), ApplyError> {
         self.install(interest).map_err(|error| ApplyError(error.to_string()))?;
+        self.install_network(interest)
+            .map_err(|error| ApplyError(error.to_string()))?;
         let anew = wants_credentials(interest) && self.config.flags & lw_want::LW_WANT_CREDENTIALS.0 == 0;
         self.configure(interest, !anew)
             .map_err(|error| ApplyError(error.to_string()))?;
@@ -100,8 +106,39 @@ impl Sensors {
             self.configure(interest, true)
                 .map_err(|error| ApplyError(error.to_string()))?;
             self.seed().map_err(|error| ApplyError(error.to_string()))?;
+        } else {
+            self.seed_network();
         }
         Ok(())
+    }
+
+    /// Tells the network hooks what the rules want; makes their maps when they are wanted for the first time.
+    fn install_network(&mut self, interest: &Interest) -> libbpf_rs::Result<()> {
+        let Some(wanted) = &interest.network else {
+            self.network = None;
+            return Ok(());
+        };
+        if self.base.add_network(&self.options)? {
+            if let Some((sensor, ring)) = self.base.rings.last() {
+                let ring = Ring::map(ring, ring.max_entries())?;
+                let mut added = self.common.added.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                added.push((*sensor, ring));
+            }
+        } else if self.network.is_none() {
+            NetworkRules::clear(&self.base);
+        }
+        self.network
+            .get_or_insert_with(NetworkRules::new)
+            .install(&self.base, wanted, interest.generation)
+    }
+
+    /// Tells of the sockets from before, by the ring.
+    pub(crate) fn seed_network(&mut self) {
+        if let Some(network) = &mut self.network
+            && let Err(error) = network.seed(&self.base)
+        {
+            tracing::warn!(error, "connections from before are unknown until they carry something");
+        }
     }
 
     fn forget_credentials(&self) {

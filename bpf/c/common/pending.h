@@ -8,6 +8,7 @@
 #define LW_PENDING_H
 
 #include "common/file_record.h"
+#include "common/result.h"
 
 struct lw_pending {
 	__u64 dentry, mnt;
@@ -52,34 +53,6 @@ struct renamedata {
 #define LW_IDMAPPED                                                                                                 \
 	(bpf_core_field_exists(struct renamedata, old_mnt_userns) || bpf_core_field_exists(struct renamedata, old_mnt_idmap) || \
 	 bpf_core_field_exists(struct renamedata, mnt_idmap))
-
-/* An argument by its place. Two plain loads in two branches would become one from a computed address, which the verifier refuses. */
-#define LW_ARGUMENT(ctx, at)                                                                                     \
-	({                                                                                                       \
-		__u64 __argument;                                                                                \
-		asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(__argument) : "r"(ctx), "i"((at) * 8));             \
-		__argument;                                                                                      \
-	})
-
-/* The result of the function, which had `count` arguments before bpf_get_func_ret came (5.17). */
-#define lw_result(ctx, count)                                                                                   \
-	({                                                                                                      \
-		__u64 __result = 0;                                                                             \
-		if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_func_ret))                        \
-			bpf_get_func_ret(ctx, &__result);                                                       \
-		else                                                                                            \
-			__result = LW_ARGUMENT(ctx, count);                                                      \
-		__result;                                                                                       \
-	})
-
-/* The error in a result, negative, or 0. An int leaves the upper half undefined; an error pointer has it all ones, another pointer neither. */
-static __always_inline __s32 lw_error(__u64 result)
-{
-	__u32 high = result >> 32;
-	__s32 low = result;
-
-	return low < 0 && low >= -4095 && (high == 0 || high == 0xffffffff) ? low : 0;
-}
 
 /* What a hook on security_path_* knows. */
 struct lw_change {

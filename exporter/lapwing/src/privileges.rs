@@ -8,10 +8,12 @@ use rustix::thread::{
 /// What is kept, and why; `README.md` has the same list.
 ///
 /// * `BPF`, `PERFMON`: a reload fills maps and attaches a hook that no rule needed before (kernel 5.8 and newer: CAP_SYS_ADMIN is not needed).
+/// * `NET_ADMIN`: a reload attaches the network sensor's programs on packets (`cgroup_skb`), which the kernel counts among network administration.
 /// * `DAC_READ_SEARCH`: watched paths may lie below directories that root without it may not search.
 /// * `SYS_PTRACE`: `/proc/PID/cwd` and `exe` of other users' processes.
 pub const KEPT: CapabilitySet = CapabilitySet::BPF
     .union(CapabilitySet::PERFMON)
+    .union(CapabilitySet::NET_ADMIN)
     .union(CapabilitySet::DAC_READ_SEARCH)
     .union(CapabilitySet::SYS_PTRACE);
 

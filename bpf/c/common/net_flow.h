@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* What becomes of connections, told where the kernel's socket is at hand: the tracepoints and the iterator. */
+#ifndef LW_NET_FLOW_H
+#define LW_NET_FLOW_H
+
+#include "common/net_conn.h"
+#include "common/net_wants.h"
+
+static __always_inline void lw_ends_of(struct lw_ends *ends, const struct sock *sk)
+{
+	struct net *net = LW_GET(sk, struct sock, __sk_common.skc_net.net);
+	__be16 port = LW_GET(sk, struct sock, __sk_common.skc_dport);
+
+	if (LW_GET(sk, struct sock, __sk_common.skc_family) == AF_INET6) {
+		bpf_probe_read_kernel(ends->local, 16, (void *)sk + bpf_core_field_offset(struct sock, __sk_common.skc_v6_rcv_saddr));
+		bpf_probe_read_kernel(ends->remote, 16, (void *)sk + bpf_core_field_offset(struct sock, __sk_common.skc_v6_daddr));
+	} else {
+		lw_map_ipv4(ends->local, LW_GET(sk, struct sock, __sk_common.skc_rcv_saddr));
+		lw_map_ipv4(ends->remote, LW_GET(sk, struct sock, __sk_common.skc_daddr));
+	}
+	ends->local_port = LW_GET(sk, struct sock, __sk_common.skc_num);
+	ends->remote_port = __builtin_bswap16(port);
+	ends->netns = LW_GET(net, struct net, ns.inum);
+}
+
+static __always_inline __u64 lw_conn_cookie(const struct sock *sk)
+{
+	__u64 cookie = LW_GET(sk, struct sock, __sk_common.skc_cookie.counter);
+
+	return cookie ? cookie : lw_conn_number();
+}
+
+/*
+ * The kernel counts a SYN and a FIN among the bytes. Ours is acknowledged when everything is and it was sent; the other end's FIN sets a flag.
+ */
+static __always_inline void lw_flow_totals(struct lw_flow *f, const struct lw_conn *conn, const struct sock *sk, int state)
+{
+	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
+	__u64 sent = LW_GET(tp, struct tcp_sock, bytes_acked), received = LW_GET(tp, struct tcp_sock, bytes_received);
+	bool fin = state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING || state == TCP_LAST_ACK || state == TCP_TIME_WAIT;
+
+	if (conn->direction == LW_OUTGOING && sent)
+		sent--;
+	if (fin && sent && LW_GET(tp, struct tcp_sock, snd_una) == LW_GET(tp, struct tcp_sock, write_seq))
+		sent--;
+	if (received && LW_GET(sk, struct sock, __sk_common.skc_flags) >> SOCK_DONE & 1)
+		received--;
+	f->sent = sent;
+	f->received = received;
+	f->segments_sent = LW_GET(tp, struct tcp_sock, segs_out);
+	f->segments_received = LW_GET(tp, struct tcp_sock, segs_in);
+	f->retransmits = LW_GET(tp, struct tcp_sock, total_retrans);
+	f->duration = conn->opened ? bpf_ktime_get_boot_ns() - conn->opened : 0;
+}
+
+/* `state` is the one before a change, else the present one. */
+static __noinline int lw_tell(struct lw_conn *conn, const struct sock *sk, __u32 change, __u32 state)
+{
+	struct lw_flow f;
+
+	if (!conn)
+		return 0;
+	if (conn->flags & LW_CONN_SELF) {
+		lw_count(LW_NETWORK, LW_SELF);
+		return 0;
+	}
+	if (!(conn->flags & (LW_CONN_WANTED | LW_CONN_TOLD)))
+		return 0;
+	conn->flags |= LW_CONN_TOLD;
+	__builtin_memset(&f, 0, sizeof(f));
+	lw_net_header(&f.header, LW_FLOW, sizeof(f), conn);
+	f.flow = conn->id;
+	f.ends = conn->ends;
+	f.change = change;
+	f.direction = conn->direction;
+	if (!(conn->flags & LW_CONN_LISTENER))
+		lw_flow_totals(&f, conn, sk, state);
+	if (change == LW_REFUSED)
+		f.error = LW_GET(sk, struct sock, sk_err);
+	lw_send(&lw_ring_network, LW_NETWORK, &f, sizeof(f));
+	return 0;
+}
+
+/* Makes `task`'s process the owner. */
+static __always_inline void lw_conn_own(struct lw_conn *conn, struct lw_net_rules *rules, struct task_struct *task, __u32 program)
+{
+	struct lw_config *config = lw_config();
+	__u8 flags = conn->flags & ~(LW_CONN_WANTED | LW_CONN_SELF);
+
+	conn->pid = BPF_CORE_READ(task, tgid);
+	conn->start = BPF_CORE_READ(task, group_leader, start_boottime);
+	conn->generation = rules->generation;
+	if (lw_net_wants(rules, task, program))
+		flags |= LW_CONN_WANTED;
+	if ((config && config->self_pid && config->self_pid == conn->pid) || lw_facing_self(&conn->ends))
+		flags |= LW_CONN_SELF;
+	conn->flags = flags;
+}
+
+/* Remembers the agent's own end, so that the other one can be excluded. */
+static __always_inline void lw_note_self(const struct lw_conn *conn, const struct sock *sk)
+{
+	struct lw_config *config = lw_config();
+	__u64 key = (__u64)sk;
+	struct lw_end end;
+
+	if (!config || !config->self_pid || config->self_pid != conn->pid)
+		return;
+	lw_end_local(&end, &conn->ends);
+	bpf_map_update_elem(&lw_self_ends, &end, &key, BPF_ANY);
+}
+
+static __always_inline void lw_note_listener(const struct lw_conn *conn, const struct sock *sk)
+{
+	struct lw_listener listener = { .sock = (__u64)sk, .start = conn->start, .pid = conn->pid, .flags = conn->flags };
+	struct lw_end end;
+
+	lw_end_local(&end, &conn->ends);
+	bpf_map_update_elem(&lw_listeners, &end, &listener, BPF_ANY);
+}
+
+/* Forgets a socket that ended. */
+static __always_inline void lw_conn_forget(const struct lw_conn *conn, const struct sock *sk)
+{
+	struct lw_listener *listener;
+	__u64 key = (__u64)sk, *self;
+	struct lw_end end;
+
+	lw_end_local(&end, &conn->ends);
+	if (conn->flags & LW_CONN_LISTENER) {
+		listener = bpf_map_lookup_elem(&lw_listeners, &end);
+		if (listener && listener->sock == key)
+			bpf_map_delete_elem(&lw_listeners, &end);
+	}
+	if (conn->flags & LW_CONN_SELF) {
+		self = bpf_map_lookup_elem(&lw_self_ends, &end);
+		if (self && *self == key)
+			bpf_map_delete_elem(&lw_self_ends, &end);
+	}
+	bpf_map_delete_elem(&lw_conns, &key);
+}
+
+/* The process that runs reads, writes or accepts: from now on it is the owner. */
+static __always_inline void lw_conn_touched(const struct sock *sk, __u32 program)
+{
+	struct lw_conn *conn = lw_conn_of(sk);
+	struct lw_net_rules *rules = lw_net();
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	bool known, changed;
+
+	/* Kernel threads read and write for others (nfsd, io_uring's poller). */
+	if (!conn || !rules || !pid)
+		return;
+	changed = conn->pid != pid;
+	if (!changed && conn->generation == rules->generation)
+		return;
+	known = conn->pid;
+	if (changed && !BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), mm))
+		return;
+	lw_conn_own(conn, rules, (struct task_struct *)bpf_get_current_task(), program);
+	lw_note_self(conn, sk);
+	if (!changed)
+		return;
+	if (conn->flags & LW_CONN_TOLD)
+		lw_tell(conn, sk, LW_TAKEN, TCP_ESTABLISHED);
+	else if (conn->flags & LW_CONN_UP)
+		lw_tell(conn, sk, known ? LW_ESTABLISHED : LW_EXISTING, TCP_ESTABLISHED);
+}
+
+#endif

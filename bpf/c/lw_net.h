@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* The network sensor's part of the wire format (see lw.h), and what its maps hold. */
+#ifndef LW_NET_H
+#define LW_NET_H
+
+#include "lw.h"
+
+enum lw_change {
+	LW_OPENING = 1,
+	LW_ESTABLISHED = 2,
+	LW_REFUSED = 3,
+	LW_CLOSED = 4,
+	LW_LISTENING = 5,
+	LW_EXISTING = 6,
+	LW_TAKEN = 7,
+};
+
+enum lw_direction {
+	LW_UNKNOWN = 0,
+	LW_INCOMING = 1,
+	LW_OUTGOING = 2,
+};
+
+enum lw_way {
+	LW_RECEIVED = 0,
+	LW_SENT = 1,
+};
+
+/* IPv4 as in IPv6: ::ffff:a.b.c.d. Ports in the host's order. */
+struct lw_ends {
+	__u8 local[16];
+	__u8 remote[16];
+	__u16 local_port;
+	__u16 remote_port;
+	__u32 netns;
+};
+_Static_assert(sizeof(struct lw_ends) == 40, "lw_ends");
+
+struct lw_flow {
+	struct lw_header header; /* its process is the owner */
+	__u64 flow;
+	struct lw_ends ends;
+	__u64 sent;
+	__u64 received;
+	__u64 duration;
+	__u32 segments_sent;
+	__u32 segments_received;
+	__u32 retransmits;
+	__s32 error; /* positive errno, or 0 */
+	__u8 change; /* lw_change */
+	__u8 direction; /* lw_direction */
+	__u8 reserved[6];
+};
+_Static_assert(sizeof(struct lw_flow) == 152, "lw_flow");
+
+/* The payload, if any, is the field LW_DATA. The ring's record may be longer than header.size says. */
+struct lw_segment {
+	struct lw_header header;
+	__u64 flow;
+	struct lw_ends ends;
+	__u32 sequence;
+	__u32 ack; /* when the flags have ACK */
+	__u32 length;
+	__u8 flags; /* of the TCP header */
+	__u8 way;
+	__u8 direction;
+	__u8 reserved;
+};
+_Static_assert(sizeof(struct lw_segment) == 120, "lw_segment");
+
+enum lw_net_mode {
+	LW_NET_ALL = 0,
+	LW_NET_ONLY = 1,
+	LW_NET_EXCEPT = 2,
+};
+
+enum lw_net_flag {
+	LW_NET_PAYLOAD = 1 << 0,
+	LW_NET_NAMES = 1 << 1, /* there are names to compare */
+	LW_NET_PATHS = 1 << 2,
+	LW_NET_LISTENERS = 1 << 3, /* the iterator shows the listening sockets, not the others */
+	LW_NET_SEEDED = 1 << 4, /* a connection not known now was forgotten */
+};
+
+/* What userspace tells the network hooks; one entry. */
+struct lw_net_rules {
+	__u32 generation;
+	__u32 mode;
+	__u32 flags;
+	__u32 slot; /* of the selectors in force */
+	__u32 request; /* bytes copied until the other end speaks */
+	__u32 response;
+};
+_Static_assert(sizeof(struct lw_net_rules) == 24, "lw_net_rules");
+
+#define LW_NET_PATH_MAX 252
+struct lw_net_name {
+	__u32 slot;
+	__u8 name[16];
+};
+struct lw_net_path {
+	__u32 slot;
+	__u8 path[LW_NET_PATH_MAX]; /* padded with zeros */
+};
+
+#endif

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* The states of TCP sockets. Only connect and listen run in their process; all else may run in any, and asks the connection for its owner. */
+#define LW_NET_WALKS 1
+#include "common/net_flow.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+static __always_inline __u64 lw_cookie(const struct sock *sk)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_check_mtu))
+		return bpf_get_socket_cookie((void *)sk);
+	return lw_conn_cookie(sk);
+}
+
+/* connect or listen. */
+static __always_inline void lw_begin_conn(const struct sock *sk, struct lw_net_rules *rules, __u8 direction, __u8 flags, __u32 change)
+{
+	struct lw_conn new = {}, *conn;
+
+	new.id = lw_cookie(sk);
+	new.opened = bpf_ktime_get_boot_ns();
+	new.direction = direction;
+	new.flags = flags;
+	lw_ends_of(&new.ends, sk);
+	if (flags & LW_CONN_LISTENER) {
+		new.ends.remote_port = 0;
+		if (LW_GET(sk, struct sock, __sk_common.skc_family) == AF_INET6)
+			__builtin_memset(new.ends.remote, 0, 16);
+		else
+			lw_map_ipv4(new.ends.remote, 0);
+	}
+	conn = lw_conn_add(sk, &new);
+	if (!conn)
+		return;
+	lw_conn_own(conn, rules, (struct task_struct *)bpf_get_current_task(), 0);
+	if (flags & LW_CONN_LISTENER) {
+		lw_note_self(conn, sk);
+		lw_note_listener(conn, sk);
+	}
+	lw_tell(conn, sk, change, TCP_CLOSE);
+}
+
+/* The handshake is done: now all of both ends is known. */
+static __noinline int lw_established(const struct sock *sk, int old)
+{
+	struct lw_conn *conn = lw_conn_of(sk), *early, new = {};
+	struct lw_net_rules *rules = lw_net();
+
+	if (!rules)
+		return 0;
+	if (!conn) {
+		new.opened = bpf_ktime_get_boot_ns();
+		lw_ends_of(&new.ends, sk);
+		early = bpf_map_lookup_elem(&lw_early, &new.ends);
+		if (early) {
+			new = *early;
+			bpf_map_delete_elem(&lw_early, &new.ends);
+		} else {
+			new.id = lw_cookie(sk);
+			lw_conn_inherit(&new, rules);
+		}
+		conn = lw_conn_add(sk, &new);
+		if (!conn)
+			return 0;
+	} else if (old == TCP_SYN_SENT) {
+		lw_ends_of(&conn->ends, sk);
+		if (lw_facing_self(&conn->ends))
+			conn->flags |= LW_CONN_SELF;
+	}
+	conn->flags |= LW_CONN_UP;
+	lw_note_self(conn, sk);
+	lw_tell(conn, sk, LW_ESTABLISHED, TCP_ESTABLISHED);
+	return 0;
+}
+
+static __noinline int lw_closed(const struct sock *sk, int old)
+{
+	struct lw_net_rules *rules = lw_net();
+	struct lw_conn *conn = lw_conn_of(sk);
+
+	if (!conn) {
+		if (rules && rules->flags & LW_NET_SEEDED && old != TCP_SYN_RECV)
+			lw_count(LW_NETWORK, LW_NO_MEMORY);
+		return 0;
+	}
+	if (old == TCP_SYN_SENT)
+		lw_tell(conn, sk, LW_REFUSED, old);
+	else if (conn->flags & (LW_CONN_UP | LW_CONN_LISTENER))
+		lw_tell(conn, sk, LW_CLOSED, old);
+	lw_conn_forget(conn, sk);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(lw_net_state, const struct sock *sk, int old, int state)
+{
+	struct lw_net_rules *rules = lw_net();
+
+	if (!rules || LW_GET(sk, struct sock, sk_protocol) != IPPROTO_TCP)
+		return 0;
+	switch (state) {
+	case TCP_SYN_SENT:
+		lw_begin_conn(sk, rules, LW_OUTGOING, 0, LW_OPENING);
+		break;
+	case TCP_LISTEN:
+		lw_begin_conn(sk, rules, LW_INCOMING, LW_CONN_LISTENER, LW_LISTENING);
+		break;
+	case TCP_ESTABLISHED:
+		lw_established(sk, old);
+		break;
+	case TCP_CLOSE:
+		lw_closed(sk, old);
+		break;
+	}
+	return 0;
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* Who serves a connection: seen where its process accepts it, reads from it or writes to it. */
+#define LW_NET_WALKS 3
+#include "common/net_flow.h"
+#include "common/result.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+/* In tcp_recvmsg and splice, for every piece that was read. */
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(lw_net_read, const struct sock *sk)
+{
+	lw_conn_touched(sk, 0);
+	return 0;
+}
+
+/* Since 6.4: for whom writes before anything came. */
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(lw_net_sent, const struct sock *sk, int result, int flags)
+{
+	if (result > 0 && LW_GET(sk, struct sock, sk_protocol) == IPPROTO_TCP)
+		lw_conn_touched(sk, 1);
+	return 0;
+}
+
+SEC("fexit/inet_csk_accept")
+int lw_net_accept(__u64 *ctx)
+{
+	__u64 accepted = lw_result(ctx, 4);
+
+	if (accepted && !lw_error(accepted))
+		lw_conn_touched((const struct sock *)accepted, 2);
+	return 0;
+}
