@@ -124,6 +124,7 @@ pub fn options(config: &Config, flavour: Option<Flavour>) -> Options {
         stats: config.agent.bpf_stats,
         lifecycle_ring: config.agent.lifecycle_ring,
         file_ring: config.agent.file_ring,
+        ..Options::default()
     }
 }
 
