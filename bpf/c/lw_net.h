@@ -68,6 +68,14 @@ struct lw_segment {
 };
 _Static_assert(sizeof(struct lw_segment) == 120, "lw_segment");
 
+/* Bits of lw_segment.flags. */
+enum lw_tcp_flag {
+	LW_TCP_FIN = 0x01,
+	LW_TCP_SYN = 0x02,
+	LW_TCP_RST = 0x04,
+	LW_TCP_ACK = 0x10,
+};
+
 enum lw_net_mode {
 	LW_NET_ALL = 0,
 	LW_NET_ONLY = 1,

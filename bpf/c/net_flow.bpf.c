@@ -40,6 +40,28 @@ static __always_inline void lw_begin_conn(const struct sock *sk, struct lw_net_r
 	lw_tell(conn, sk, change, TCP_CLOSE);
 }
 
+/* Where the streams of an accepted connection begin: its SYNs were the listening socket's. */
+static __noinline int lw_streams_begin(const struct lw_conn *conn, const struct sock *sk)
+{
+	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
+	struct lw_segment s;
+
+	if (!conn || conn->speaker || (conn->flags & (LW_CONN_WANTED | LW_CONN_SELF)) != LW_CONN_WANTED)
+		return 0;
+	lw_segment_fill(&s, conn, LW_RECEIVED, LW_GET(tp, struct tcp_sock, rcv_nxt) - 1, 0);
+	s.flags = LW_TCP_SYN;
+	lw_segment_send(&s);
+	lw_segment_fill(&s, conn, LW_SENT, LW_GET(tp, struct tcp_sock, snd_nxt) - 1, 0);
+	s.flags = LW_TCP_SYN;
+	lw_segment_send(&s);
+	return 0;
+}
+
+static __always_inline bool lw_is_fresh(const struct lw_conn *early)
+{
+	return bpf_ktime_get_boot_ns() - early->opened < LW_EARLY_MAX;
+}
+
 /* The handshake is done: now all of both ends is known. */
 static __noinline int lw_established(const struct sock *sk, int old)
 {
@@ -52,7 +74,7 @@ static __noinline int lw_established(const struct sock *sk, int old)
 		new.opened = bpf_ktime_get_boot_ns();
 		lw_ends_of(&new.ends, sk);
 		early = bpf_map_lookup_elem(&lw_early, &new.ends);
-		if (early) {
+		if (early && lw_is_fresh(early)) {
 			new = *early;
 			bpf_map_delete_elem(&lw_early, &new.ends);
 		} else {
@@ -70,6 +92,8 @@ static __noinline int lw_established(const struct sock *sk, int old)
 	conn->flags |= LW_CONN_UP;
 	lw_note_self(conn, sk);
 	lw_tell(conn, sk, LW_ESTABLISHED, TCP_ESTABLISHED);
+	if (rules->flags & LW_NET_PAYLOAD && old != TCP_SYN_SENT)
+		lw_streams_begin(conn, sk);
 	return 0;
 }
 
@@ -83,6 +107,8 @@ static __noinline int lw_closed(const struct sock *sk, int old)
 			lw_count(LW_NETWORK, LW_NO_MEMORY);
 		return 0;
 	}
+	lw_skipped(conn, LW_RECEIVED);
+	lw_skipped(conn, LW_SENT);
 	if (old == TCP_SYN_SENT)
 		lw_tell(conn, sk, LW_REFUSED, old);
 	else if (conn->flags & (LW_CONN_UP | LW_CONN_LISTENER))

@@ -11,7 +11,7 @@ use std::{
 use common::Rig;
 use lapwing_bpf::{Options, State};
 use lapwing_engine::{
-    event::{Body, Direction, Event, FlowChange, FlowEvent, Sensor},
+    event::{Body, Direction, Event, FlowChange, FlowEvent, FlowKey, Segment, Sensor, Way, tcp},
     interest::{Interest, NetworkInterest, Processes},
 };
 
@@ -184,4 +184,140 @@ fn without_a_network_rule_nothing_is_attached_or_loaded() {
     assert!(!network.is_empty());
     assert!(network.iter().all(|hook| hook.state == State::NotNeeded));
     assert!(rig.sensors.programs().iter().all(|p| !p.name.starts_with("lw_net")));
+}
+
+/// The segments of sockets with one end at `port`.
+fn segments(events: &[Event], port: u16) -> Vec<&Segment> {
+    events
+        .iter()
+        .filter_map(|event| match &event.body {
+            Body::Segment(s) if [s.endpoints.local.port(), s.endpoints.remote.port()].contains(&port) => Some(&**s),
+            _ => None,
+        })
+        .collect()
+}
+
+/// One way of one flow, put together by its sequence numbers: the bytes copied, and how many there were in all. Fails on a hole.
+fn stream(events: &[Event], flow: FlowKey, way: Way) -> (Vec<u8>, u64) {
+    let mut pieces: Vec<&Segment> = events
+        .iter()
+        .filter_map(|event| match &event.body {
+            Body::Segment(s) if s.flow == flow && s.way == way => Some(&**s),
+            _ => None,
+        })
+        .collect();
+    let first = pieces
+        .iter()
+        .find(|s| s.flags & tcp::SYN != 0)
+        .map(|s| if s.length == 0 { s.sequence.wrapping_add(1) } else { s.sequence })
+        .expect("a SYN");
+    let at = |s: &Segment| u64::from(s.sequence.wrapping_sub(first));
+    pieces.retain(|s| s.length > 0);
+    pieces.sort_by_key(|s| at(s));
+    let (mut data, mut end) = (Vec::new(), 0);
+    for piece in pieces {
+        // Below 4 GiB, so that sequence numbers do not wrap.
+        assert!(at(piece) <= end, "a hole from {end} to {}", at(piece));
+        let seen = usize::try_from(end - at(piece)).unwrap();
+        data.extend(piece.data.get(seen..).unwrap_or_default());
+        end = end.max(at(piece) + u64::from(piece.length));
+    }
+    (data, end)
+}
+
+/// The flow of the end that opened, and of the one that was opened.
+fn pair(events: &[Event], port: u16) -> (FlowKey, FlowKey) {
+    let of = |direction| {
+        let flows = flows(events, port);
+        let mut found = flows
+            .iter()
+            .map(|(_, f)| f)
+            .filter(|f| f.change == FlowChange::Established && f.direction == direction);
+        let flow = found.next().unwrap().flow;
+        assert_eq!(found.next(), None);
+        flow
+    };
+    (of(Direction::Outgoing), of(Direction::Incoming))
+}
+
+#[test]
+fn what_is_said_is_copied_once_for_each_end() {
+    for address in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
+        let mut rig = rig(true);
+        let at = talk(address, 1000, 70_000);
+        rig.until(|events| closed(events, at.port()) == 3);
+        let (client, server) = pair(&rig.events, at.port());
+        let (question, answer) = ((vec![b'q'; 1000], 1000), (vec![b'a'; 70_000], 70_000));
+        assert_eq!(stream(&rig.events, client, Way::Sent), question);
+        assert_eq!(stream(&rig.events, server, Way::Received), question);
+        assert_eq!(stream(&rig.events, server, Way::Sent), answer);
+        assert_eq!(stream(&rig.events, client, Way::Received), answer);
+        for segment in segments(&rig.events, at.port()) {
+            let end = if segment.flow == client {
+                segment.endpoints.remote
+            } else {
+                segment.endpoints.local
+            };
+            assert_eq!(end, at);
+            assert!(segment.data.len() <= segment.length as usize);
+        }
+        let fins = |flow, way| {
+            let segments = segments(&rig.events, at.port());
+            let fin = |s: &&&Segment| s.flow == flow && s.way == way && s.flags & tcp::FIN != 0;
+            segments.iter().filter(fin).count()
+        };
+        for (flow, way) in [(client, Way::Sent), (server, Way::Received), (server, Way::Sent), (client, Way::Received)] {
+            assert_eq!(fins(flow, way), 1, "{way:?}");
+        }
+        assert_eq!(rig.lost(), 0);
+    }
+}
+
+#[test]
+fn past_the_budget_bytes_are_counted_and_not_copied() {
+    let (question, answer) = (1 << 20, 44 << 20);
+    let mut rig = rig(true);
+    let at = talk(Ipv4Addr::LOCALHOST.into(), question, answer);
+    rig.until(|events| closed(events, at.port()) == 3);
+    let (client, server) = pair(&rig.events, at.port());
+    for (flow, way, sent, copied) in [
+        (client, Way::Sent, question, 128 << 10),
+        (server, Way::Received, question, 128 << 10),
+        (client, Way::Received, answer, 512 << 10),
+        (server, Way::Sent, answer, 512 << 10),
+    ] {
+        let (data, total) = stream(&rig.events, flow, way);
+        assert_eq!((data.len(), total), (copied, sent as u64), "{way:?}");
+    }
+    let records = segments(&rig.events, at.port()).len();
+    assert!(records < 500, "{records} records for 45 MB each way");
+    assert_eq!(rig.lost(), 0);
+}
+
+#[test]
+fn the_budget_is_anew_when_the_other_end_has_spoken() {
+    let mut wanted = network(true);
+    (wanted.request_budget, wanted.response_budget) = (100, 200);
+    let mut rig = Rig::open(&Options::default(), &interest(wanted));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = listener.local_addr().unwrap();
+    let mut client = TcpStream::connect(at).unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    for turn in 0..3u8 {
+        client.write_all(&[turn; 1000]).unwrap();
+        server.read_exact(&mut [0; 1000]).unwrap();
+        server.write_all(&[turn + 10; 5000]).unwrap();
+        server.write_all(&[turn + 20; 5000]).unwrap();
+        client.read_exact(&mut [0; 10_000]).unwrap();
+    }
+    drop((client, server));
+    rig.until(|events| closed(events, at.port()) == 2);
+    let (client, server) = pair(&rig.events, at.port());
+    let turns = |of: &dyn Fn(u8) -> Vec<u8>| (0..3).flat_map(of).collect::<Vec<u8>>();
+    let question = (turns(&|turn| vec![turn; 100]), 3000);
+    let answer = (turns(&|turn| vec![turn + 10; 200]), 30_000);
+    assert_eq!(stream(&rig.events, client, Way::Sent), question);
+    assert_eq!(stream(&rig.events, server, Way::Received), question);
+    assert_eq!(stream(&rig.events, server, Way::Sent), answer);
+    assert_eq!(stream(&rig.events, client, Way::Received), answer);
 }

@@ -138,4 +138,35 @@ static __always_inline void lw_conn_inherit(struct lw_conn *conn, struct lw_net_
 		conn->flags |= LW_CONN_SELF;
 }
 
+static __always_inline void lw_segment_fill(struct lw_segment *s, const struct lw_conn *conn, __u32 way, __u32 sequence, __u32 length)
+{
+	lw_net_header(&s->header, LW_SEGMENT, sizeof(*s), conn);
+	s->flow = conn->id;
+	s->ends = conn->ends;
+	s->sequence = sequence;
+	s->ack = 0;
+	s->length = length;
+	s->flags = 0;
+	s->way = way;
+	s->direction = conn->direction;
+	s->reserved = 0;
+}
+
+static __always_inline void lw_segment_send(struct lw_segment *s)
+{
+	lw_send(&lw_ring_network, LW_NETWORK, s, sizeof(*s));
+}
+
+/* What was not copied since the budget of this way was used up is told when that ends: one record, however much it was. */
+static __always_inline void lw_skipped(struct lw_conn *conn, __u32 way)
+{
+	struct lw_segment s;
+
+	if (!conn->skipping[way & 1])
+		return;
+	conn->skipping[way & 1] = 0;
+	lw_segment_fill(&s, conn, way, conn->skip_from[way & 1], conn->skip_to[way & 1] - conn->skip_from[way & 1]);
+	lw_segment_send(&s);
+}
+
 #endif

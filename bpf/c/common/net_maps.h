@@ -16,6 +16,12 @@ enum lw_conn_flag {
 	LW_CONN_LISTENER = 1 << 4,
 };
 
+enum lw_voice {
+	LW_VOICE_RECEIVED = 1 << LW_RECEIVED, /* there was payload this way */
+	LW_VOICE_SENT = 1 << LW_SENT,
+	LW_VOICE_SEALED = 1 << 2, /* encrypted: budgets are not renewed */
+};
+
 /* A TCP socket. */
 struct lw_conn {
 	__u64 id;
@@ -27,7 +33,7 @@ struct lw_conn {
 	__u8 direction;
 	__u8 flags; /* only written under the socket's lock, what follows by packets too, which come without it */
 	__u8 speaker; /* the way of the last payload, plus one; 0: there was none */
-	__u8 sealed; /* encrypted: a budget is not renewed */
+	__u8 voice; /* lw_voice */
 	__u8 skipping[2]; /* by way, as all that follows */
 	__u16 unused;
 	__u32 left[2]; /* of the budget */
@@ -45,6 +51,9 @@ struct {
 	__type(key, __u64);
 	__type(value, struct lw_conn);
 } lw_conns SEC(".maps");
+
+/* How long payload waits for its socket. */
+#define LW_EARLY_MAX 60000000000ull
 
 /* Payload that comes before its socket (with the handshake's last packet, or with the SYN) is kept track of by the ends. */
 struct {

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * What connections carry: every packet of every socket, at the root of the cgroup hierarchy. Whole packets and super-packets pass, whoever
+ * wrote or reads them and by which call. A packet always goes on: these programs only look.
+ *
+ * Until the other end speaks, only so many bytes are copied; what follows is counted by its sequence numbers and told in one record.
+ */
+#include "common/packet.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+#define LW_PASS 1
+#define LW_CHUNK 32768
+#define LW_CHUNKS 8
+#define LW_SKIP_MAX (1u << 30) /* a longer stretch is told in parts: its length must not wrap */
+
+static __always_inline void lw_fill(struct lw_segment *s, const struct lw_conn *conn, const struct lw_packet *p)
+{
+	lw_segment_fill(s, conn, p->way, p->sequence, p->length);
+	s->ack = p->ack;
+	s->flags = p->flags;
+}
+
+/* A place in the ring must be reserved with a size that the verifier knows; the reader cuts what is too much. */
+#define LW_COPY(capacity)                                                                                       \
+	static __always_inline void lw_copy_##capacity(struct __sk_buff *skb, void *ring, const struct lw_conn *conn, \
+						       const struct lw_packet *p, __u64 n)                      \
+	{                                                                                                       \
+		struct {                                                                                        \
+			struct lw_segment segment;                                                              \
+			__u16 field, length;                                                                    \
+			__u8 data[capacity];                                                                    \
+		} *r = bpf_ringbuf_reserve(ring, sizeof(*r), 0);                                                \
+                                                                                                                \
+		if (!r) {                                                                                       \
+			lw_count(LW_NETWORK, LW_TRIED);                                                         \
+			lw_count(LW_NETWORK, LW_RING_FULL);                                                     \
+			return;                                                                                 \
+		}                                                                                               \
+		lw_fill(&r->segment, conn, p);                                                                  \
+		r->segment.header.size = sizeof(r->segment) + 4 + (((__u32)n + 3) & ~3u);                       \
+		r->field = LW_DATA;                                                                             \
+		r->length = n;                                                                                  \
+		n -= 1;                                                                                         \
+		asm volatile("" : "+r"(n));                                                                     \
+		n &= capacity - 1;                                                                              \
+		n += 1;                                                                                         \
+		if (bpf_skb_load_bytes(skb, p->offset, r->data, n)) {                                           \
+			bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);                                               \
+			lw_count(LW_NETWORK, LW_READ_FAILED);                                                   \
+			return;                                                                                 \
+		}                                                                                               \
+		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);                                                        \
+	}
+
+LW_COPY(256)
+LW_COPY(1024)
+LW_COPY(2048)
+LW_COPY(4096)
+LW_COPY(8192)
+LW_COPY(16384)
+LW_COPY(32768)
+
+/* One record: the first `n` of the packet's bytes, of which there are as many as p->length says. */
+static __noinline int lw_copy(struct __sk_buff *skb, const struct lw_conn *conn, const struct lw_packet *p, __u32 n)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	void *ring = bpf_map_lookup_elem(&lw_ring_network, &cpu);
+
+	if (!ring || !conn || !p)
+		return 0;
+	if (n <= 256)
+		lw_copy_256(skb, ring, conn, p, n);
+	else if (n <= 1024)
+		lw_copy_1024(skb, ring, conn, p, n);
+	else if (n <= 2048)
+		lw_copy_2048(skb, ring, conn, p, n);
+	else if (n <= 4096)
+		lw_copy_4096(skb, ring, conn, p, n);
+	else if (n <= 8192)
+		lw_copy_8192(skb, ring, conn, p, n);
+	else if (n <= 16384)
+		lw_copy_16384(skb, ring, conn, p, n);
+	else
+		lw_copy_32768(skb, ring, conn, p, n);
+	return 0;
+}
+
+/* The packet with the first `n` of its bytes, in as many records as it takes. */
+static __always_inline void lw_copy_all(struct __sk_buff *skb, const struct lw_conn *conn, struct lw_packet *p, __u32 n)
+{
+	__u32 rest = p->length, flags = p->flags;
+
+	for (int i = 0; i < LW_CHUNKS; i++) {
+		__u32 chunk = n > LW_CHUNK ? LW_CHUNK : n;
+		bool last = chunk == n || i == LW_CHUNKS - 1;
+
+		/* The SYN stands before the first byte, FIN and RST behind the last. */
+		p->flags = (i ? flags & ~LW_TCP_SYN : flags) & (last ? 0xff : ~(LW_TCP_FIN | LW_TCP_RST));
+		p->length = last ? rest : chunk;
+		if (!chunk)
+			break;
+		lw_copy(skb, conn, p, chunk);
+		if (last)
+			break;
+		p->sequence += chunk;
+		p->offset += chunk;
+		rest -= chunk;
+		n -= chunk;
+	}
+}
+
+/* Nothing of the packet is copied. */
+static __always_inline void lw_skip(struct lw_conn *conn, const struct lw_packet *p)
+{
+	__u32 way = p->way & 1, end = p->sequence + p->length;
+
+	if (!conn->skipping[way]) {
+		conn->skip_from[way] = p->sequence;
+		conn->skip_to[way] = end;
+		conn->skipping[way] = 1;
+	} else {
+		if ((__s32)(end - conn->skip_to[way]) > 0)
+			conn->skip_to[way] = end;
+		if ((__s32)(p->sequence - conn->skip_from[way]) < 0)
+			conn->skip_from[way] = p->sequence;
+	}
+	if (conn->skip_to[way] - conn->skip_from[way] > LW_SKIP_MAX || p->flags & (LW_TCP_FIN | LW_TCP_RST))
+		lw_skipped(conn, way);
+}
+
+/* TLS handshakes and SSH: nothing in what follows can be read, and small packets go both ways all the time. */
+static __always_inline bool lw_is_sealed(struct __sk_buff *skb, const struct lw_packet *p)
+{
+	__u8 first[4];
+
+	if (p->length < sizeof(first) || bpf_skb_load_bytes(skb, p->offset, first, sizeof(first)))
+		return false;
+	return (first[0] == 0x16 && first[1] == 3) || (first[0] == 'S' && first[1] == 'S' && first[2] == 'H' && first[3] == '-');
+}
+
+/* The end that speaks now did not speak last: a new message begins. */
+static __always_inline void lw_turn(struct __sk_buff *skb, struct lw_conn *conn, const struct lw_packet *p, const struct lw_net_rules *rules)
+{
+	__u32 way = p->way & 1;
+	bool asks = conn->direction == LW_UNKNOWN || (conn->direction == LW_OUTGOING) == (way == LW_SENT);
+	__u8 voice = 1 << way;
+
+	lw_skipped(conn, !way);
+	conn->speaker = way + 1;
+	if (!(conn->voice & (LW_VOICE_RECEIVED | LW_VOICE_SENT)) && lw_is_sealed(skb, p))
+		conn->voice |= LW_VOICE_SEALED;
+	if (conn->voice & LW_VOICE_SEALED && conn->voice & voice)
+		return;
+	conn->voice |= voice;
+	conn->left[way] = asks ? rules->request : rules->response;
+}
+
+static __always_inline void lw_segment(struct __sk_buff *skb, struct lw_conn *conn, struct lw_packet *p, const struct lw_net_rules *rules)
+{
+	__u32 way = p->way & 1, n = p->length;
+	struct lw_segment s;
+
+	if (n && conn->speaker != way + 1)
+		lw_turn(skb, conn, p, rules);
+	if (n > conn->left[way])
+		n = conn->left[way];
+	if (n > LW_CHUNK * LW_CHUNKS)
+		n = LW_CHUNK * LW_CHUNKS;
+	conn->left[way] -= n;
+	if (n) {
+		lw_skipped(conn, way);
+		lw_copy_all(skb, conn, p, n);
+		return;
+	}
+	if (p->length) {
+		lw_skip(conn, p);
+		p->sequence += p->length;
+		p->length = 0;
+	}
+	if (!(p->flags & (LW_TCP_FIN | LW_TCP_SYN | LW_TCP_RST)))
+		return;
+	if (p->flags & LW_TCP_SYN)
+		p->sequence--;
+	lw_fill(&s, conn, p);
+	lw_segment_send(&s);
+}
+
+/* Payload for a socket that does not exist yet: with the last packet of a handshake, or with a SYN (Fast Open). */
+static __always_inline struct lw_conn *lw_early_conn(struct __sk_buff *skb, const struct lw_conn *listener, __u32 netns)
+{
+	struct lw_conn new = {}, *early;
+
+	lw_packet_ends(&new.ends, skb, LW_RECEIVED, netns);
+	early = bpf_map_lookup_elem(&lw_early, &new.ends);
+	if (early && bpf_ktime_get_boot_ns() - early->opened < LW_EARLY_MAX)
+		return early;
+	new.id = lw_conn_number();
+	new.opened = bpf_ktime_get_boot_ns();
+	new.direction = LW_INCOMING;
+	new.pid = listener->pid;
+	new.start = listener->start;
+	new.generation = listener->generation;
+	new.flags = listener->flags & LW_CONN_WANTED;
+	if (lw_facing_self(&new.ends))
+		new.flags |= LW_CONN_SELF;
+	bpf_map_update_elem(&lw_early, &new.ends, &new, BPF_ANY);
+	return bpf_map_lookup_elem(&lw_early, &new.ends);
+}
+
+/* A socket that nobody told of: made by Fast Open, or older than the agent and held by no process, or forgotten. */
+static __noinline int lw_unknown(struct __sk_buff *skb, struct tcp_sock *tp, __u32 way)
+{
+	struct lw_net_rules *rules = lw_net();
+	struct lw_conn new = {}, *early;
+	__u8 state;
+
+	if (!tp || !rules)
+		return 0;
+	state = tp->inet_conn.icsk_inet.sk.__sk_common.skc_state;
+	lw_packet_ends(&new.ends, skb, way, tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net->ns.inum);
+	if (state == TCP_SYN_RECV) {
+		early = bpf_map_lookup_elem(&lw_early, &new.ends);
+		if (early && bpf_ktime_get_boot_ns() - early->opened < LW_EARLY_MAX) {
+			new = *early;
+			bpf_map_delete_elem(&lw_early, &new.ends);
+			lw_conn_add(tp, &new);
+			return 0;
+		}
+		new.opened = bpf_ktime_get_boot_ns();
+	} else {
+		new.flags = LW_CONN_UP;
+		if (rules->flags & LW_NET_SEEDED && state == TCP_ESTABLISHED)
+			lw_count(LW_NETWORK, LW_NO_MEMORY);
+	}
+	new.id = bpf_get_socket_cookie(skb);
+	if (lw_listener_of(&new.ends)) {
+		__u8 up = new.flags;
+
+		lw_conn_inherit(&new, rules);
+		new.flags |= up;
+	} else if (rules->mode != LW_NET_ONLY) {
+		new.flags |= LW_CONN_WANTED;
+	}
+	lw_conn_add(tp, &new);
+	return 0;
+}
+
+/* Seen already: a retransmission, or an acknowledgement and nothing else. */
+static __always_inline bool lw_is_old(const struct tcp_sock *tp, const struct lw_packet *p, __u8 state)
+{
+	__u32 end = p->sequence + p->length + (p->flags & LW_TCP_FIN);
+
+	if (p->flags & LW_TCP_RST)
+		return false;
+	if (p->way == LW_SENT)
+		return (__s32)(end - tp->snd_nxt) <= 0;
+	return state != TCP_SYN_SENT && (__s32)(end - tp->rcv_nxt) <= 0;
+}
+
+static __always_inline int lw_look(struct __sk_buff *skb, __u32 way)
+{
+	struct lw_net_rules *rules = lw_net();
+	struct bpf_sock *sk = skb->sk;
+	struct lw_conn *conn;
+	struct tcp_sock *tp;
+	struct lw_packet p;
+	__u8 state;
+
+	if (!sk || !rules || !(rules->flags & LW_NET_PAYLOAD))
+		return LW_PASS;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return LW_PASS;
+	conn = lw_conn_of(tp);
+	if (conn && !(conn->flags & LW_CONN_WANTED))
+		return LW_PASS;
+	if (!lw_packet_parse(skb, &p, way))
+		return LW_PASS;
+	if (!p.length && !(p.flags & (LW_TCP_SYN | LW_TCP_FIN | LW_TCP_RST)))
+		return LW_PASS;
+	state = tp->inet_conn.icsk_inet.sk.__sk_common.skc_state;
+	if (state == TCP_LISTEN) {
+		if (!conn || !p.length || way != LW_RECEIVED)
+			return LW_PASS;
+		conn = lw_early_conn(skb, conn, tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net->ns.inum);
+	} else if (lw_is_old(tp, &p, state)) {
+		return LW_PASS;
+	} else if (!conn) {
+		lw_unknown(skb, tp, way);
+		conn = lw_conn_of(tp);
+	}
+	if (!conn || !(conn->flags & LW_CONN_WANTED))
+		return LW_PASS;
+	if (conn->flags & LW_CONN_SELF)
+		lw_count(LW_NETWORK, LW_SELF);
+	else
+		lw_segment(skb, conn, &p, rules);
+	return LW_PASS;
+}
+
+SEC("cgroup_skb/ingress")
+int lw_net_ingress(struct __sk_buff *skb)
+{
+	return lw_look(skb, LW_RECEIVED);
+}
+
+SEC("cgroup_skb/egress")
+int lw_net_egress(struct __sk_buff *skb)
+{
+	return lw_look(skb, LW_SENT);
+}
