@@ -4,6 +4,8 @@ SHELL := /bin/bash
 KERNEL ?= 6.12
 FUZZ_SECONDS ?= 60
 export CARGO_TERM_COLOR ?= auto
+# For lapwing_build_info; a build without git has none.
+export LAPWING_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 
 .PHONY: help run build test vm bench fuzz fmt lint
 .DEFAULT_GOAL := help

@@ -17,7 +17,7 @@ use crate::{
     mask::{Action, Masks},
     process::{self, Table},
     rule::{Matches, RuleSet},
-    score::Scores,
+    score::{Scores, SubjectKind},
     spec::ScoreSettings,
 };
 
@@ -101,6 +101,11 @@ impl Engine {
         self.table.update(event);
         self.counters.table = self.table.counters();
         self.rules.evaluate(event, &self.table, &mut self.matches);
+        for (rule, nanoseconds) in &self.matches.laps {
+            if let Some(counts) = self.counters.rule(*rule) {
+                counts.evaluation += nanoseconds;
+            }
+        }
         if !self.matches.findings.is_empty() || !self.matches.skipped.is_empty() {
             self.matched(event, out);
         }
@@ -161,6 +166,16 @@ impl Engine {
         let before = out.len();
         self.folds.close(BootTime(u64::MAX), out);
         self.given(before, out);
+    }
+
+    /// Estimates from now on what each rule's evaluation takes, by `stopwatch`: nanoseconds from any start. Alerts do not depend on it.
+    pub fn measure(&mut self, stopwatch: fn() -> u64) {
+        self.matches.measure(stopwatch);
+    }
+
+    /// The points of the highest score of each kind of subject, as of `now`.
+    pub fn highest_scores(&self, now: BootTime) -> [(SubjectKind, f64); 3] {
+        self.scores.highest(now)
     }
 
     /// What was counted so far.

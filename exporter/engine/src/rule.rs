@@ -7,6 +7,7 @@ mod compile;
 mod exclude;
 mod index;
 mod message;
+mod meter;
 mod moment;
 mod process;
 mod skip;
@@ -25,6 +26,7 @@ use crate::{
 };
 
 use message::Template;
+use meter::Meter;
 use moment::Moment;
 use watch::Watches;
 
@@ -94,11 +96,18 @@ impl RuleSet {
         let Matches {
             findings,
             skipped,
+            laps,
             candidates,
             scratch,
+            meter,
         } = out;
         let context = Context::new(event, table, scratch);
-        let mut found = Found { findings, skipped };
+        let timing = meter.as_mut().and_then(|meter| meter.start().then_some((meter, laps)));
+        let mut found = Found {
+            findings,
+            skipped,
+            timing,
+        };
         match &event.body {
             Body::File(file) => self.watches.evaluate(&context, file, candidates, &mut found),
             body => moment::of(body).for_each(|moment| self.process.evaluate(&context, moment, candidates, &mut found)),
@@ -120,6 +129,17 @@ impl RuleSet {
 struct Found<'a> {
     findings: &'a mut Vec<Finding>,
     skipped: &'a mut Vec<RuleId>,
+    /// For an event that is timed.
+    timing: Option<(&'a mut Meter, &'a mut Vec<(RuleId, u64)>)>,
+}
+
+impl Found<'_> {
+    /// The rule was evaluated.
+    fn lap(&mut self, rule: RuleId) {
+        if let Some((meter, laps)) = &mut self.timing {
+            laps.push(meter.lap(rule));
+        }
+    }
 }
 
 #[cfg(test)]

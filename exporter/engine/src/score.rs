@@ -160,6 +160,17 @@ impl Scores {
         })
     }
 
+    /// The points of the highest of each kind at `now`.
+    pub(crate) fn highest(&self, now: BootTime) -> [(SubjectKind, f64); 3] {
+        let mut highest = SubjectKind::ALL.map(|kind| (kind, 0.0));
+        for (subject, score) in &self.subjects {
+            let points = score.points * left(now.0.saturating_sub(score.at.0), self.settings.half_life);
+            let (_, most) = &mut highest[subject.kind() as usize];
+            *most = f64::max(*most, points);
+        }
+        highest.map(|(kind, points)| (kind, rounded(points)))
+    }
+
     /// How near the subject is to its threshold.
     pub(crate) fn fraction(&self, subject: &Subject) -> f64 {
         let points = self.subjects.get(subject).map_or(0.0, |score| score.points);
@@ -290,7 +301,7 @@ impl Score {
 
     /// The points as people see them, and as they are compared: what reads 100.0 has reached 100.
     fn shown(&self) -> f64 {
-        (self.points * 10.0).round() / 10.0
+        rounded(self.points)
     }
 
     /// Brings the points to `now`. Time never goes back: a late event counts as of the newest.
@@ -306,7 +317,14 @@ impl Score {
     }
 }
 
+fn rounded(points: f64) -> f64 {
+    (points * 10.0).round() / 10.0
+}
+
 /// What is left of one point.
 fn left(age: u64, half_life: u64) -> f64 {
+    if half_life == 0 {
+        return 1.0;
+    }
     (-(age as f64) / half_life as f64).exp2()
 }

@@ -51,6 +51,8 @@ pub struct Loaded {
     pub rules: Arc<RuleSet>,
     /// Of the meaning, not of the text: comments and order of keys do not change it.
     pub hash: String,
+    /// The same of the rules and scores alone.
+    pub rules_hash: String,
     /// What is doubtful but no error.
     pub warnings: Vec<Problem>,
     /// The files that were read.
@@ -91,6 +93,8 @@ pub struct Config {
 pub struct Agent {
     /// The unix socket that `lapwing status` asks; root only.
     pub socket: PathBuf,
+    /// What the agent remembers over a restart: a directory for root only.
+    pub state_dir: PathBuf,
     /// Where the host's root is mounted, when the agent runs in a container of its own.
     pub host_root: PathBuf,
     /// Bytes of the ring of fork, exec, exit and credential records; a power of two.
@@ -140,6 +144,9 @@ pub struct Metrics {
     pub insecure: bool,
     /// Most rules that get series of their own; the rest is counted under its ruleset.
     pub max_rules: usize,
+    /// How long `lapwing_alerts_active` is 1 after an alert.
+    #[serde(with = "as_duration")]
+    pub active_for: Duration,
 }
 
 /// `[otlp]`
@@ -245,6 +252,7 @@ impl Default for Config {
             profile: Profile::Production,
             agent: Agent {
                 socket: "/run/lapwing/lapwing.sock".into(),
+                state_dir: "/var/lib/lapwing".into(),
                 host_root: "/".into(),
                 lifecycle_ring: 8 << 20,
                 file_ring: 16 << 20,
@@ -261,6 +269,7 @@ impl Default for Config {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 19754)),
                 insecure: false,
                 max_rules: 300,
+                active_for: Duration::from_secs(300),
             },
             otlp: Otlp {
                 endpoint: None,

@@ -4,7 +4,11 @@
 //! of their own in it; the rest (CPU, memory) is read when somebody asks. Labels are bounded: rule, severity, sensor, stage, program, output.
 
 mod classic;
+pub mod contract;
+mod costs;
+pub mod document;
 mod encode;
+pub mod family;
 mod own;
 mod page;
 pub mod snapshot;
@@ -14,6 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use costs::Costs;
 pub use own::{LostReason, OutputCounters};
 pub use snapshot::Snapshot;
 
@@ -36,6 +41,8 @@ pub struct ConfigInfo {
     pub hash: String,
     /// `production` or `demo`.
     pub profile: &'static str,
+    /// Hash of the rules' meaning.
+    pub rules_hash: String,
 }
 
 /// The handle.
@@ -50,19 +57,33 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    snapshot: Arc<Snapshot>,
-    published: Option<Instant>,
-    max_rules: usize,
+    published: Published,
+    at: Option<Instant>,
+    costs: Costs,
     ready: bool,
+}
+
+/// What a scrape takes away, so that it is written without a lock.
+#[derive(Debug, Clone)]
+struct Published {
+    snapshot: Arc<Snapshot>,
+    max_rules: usize,
+    /// Nanoseconds of the costliest rules and of the rest.
+    costs: Arc<Vec<(Arc<str>, u64)>>,
 }
 
 impl Metrics {
     /// With nothing counted yet; `max_rules` rules get series of their own.
     pub fn new(max_rules: usize) -> Metrics {
+        let costs = Costs::default();
         let state = State {
-            snapshot: Arc::default(),
-            published: None,
-            max_rules,
+            published: Published {
+                snapshot: Arc::default(),
+                max_rules,
+                costs: Arc::new(costs.series()),
+            },
+            at: None,
+            costs,
             ready: false,
         };
         Metrics(Arc::new(Shared {
@@ -74,18 +95,21 @@ impl Metrics {
     /// Takes the newest totals; about once a second, which also proves that the engine is alive.
     pub fn publish(&self, snapshot: Snapshot) {
         let mut state = self.state();
-        state.snapshot = Arc::new(snapshot);
-        state.published = Some(Instant::now());
+        let max_rules = state.published.max_rules;
+        state.costs.update(&snapshot.rules, max_rules);
+        state.published.costs = Arc::new(state.costs.series());
+        state.published.snapshot = Arc::new(snapshot);
+        state.at = Some(Instant::now());
     }
 
     /// The totals published last, for `lapwing status`.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.state().snapshot.clone()
+        self.state().published.snapshot.clone()
     }
 
     /// A configuration was loaded (at start or by a reload that succeeded).
     pub fn config_loaded(&self, config: ConfigInfo, max_rules: usize) {
-        self.state().max_rules = max_rules;
+        self.state().published.max_rules = max_rules;
         self.0.own.config_loaded(config);
     }
 
@@ -114,7 +138,7 @@ impl Metrics {
 
     /// Why the agent is not healthy, if it is not: once started, the engine must go on publishing.
     pub fn unhealthy(&self) -> Option<&'static str> {
-        let silent = self.state().published.is_some_and(|at| at.elapsed() > STUCK_AFTER);
+        let silent = self.state().at.is_some_and(|at| at.elapsed() > STUCK_AFTER);
         silent.then_some("the engine has not reported for 30 seconds")
     }
 
@@ -135,11 +159,8 @@ impl Metrics {
 
     /// The answer to a scrape.
     pub fn encode(&self, format: Format) -> String {
-        let (snapshot, max_rules) = {
-            let state = self.state();
-            (state.snapshot.clone(), state.max_rules)
-        };
-        let text = encode::open_metrics(&snapshot, max_rules, &self.0.own);
+        let published = self.state().published.clone();
+        let text = encode::open_metrics(published, &self.0.own, format);
         match format {
             Format::OpenMetrics => text,
             Format::Classic => classic::from_open_metrics(&text),

@@ -19,10 +19,11 @@ use std::{
 
 use lapwing_bpf::Reader;
 use lapwing_engine::{
-    engine::{Counters, Settings, TableSize},
+    engine::{ActiveSeries, Counters, Settings, TableSize},
     event::Event,
     reorder::ReorderCounters,
     rule::RuleSet,
+    score::SubjectKind,
 };
 use tokio::sync::oneshot;
 
@@ -68,6 +69,12 @@ enum Input {
 pub struct State {
     /// The engine's own counters.
     pub counters: Counters,
+    /// Every series of alerts, and whether it is active.
+    pub active: Vec<ActiveSeries>,
+    /// Silences in force that cover critical alerts.
+    pub hiding_critical: u64,
+    /// The highest scores.
+    pub scores: [(SubjectKind, f64); 3],
     /// How full its tables are.
     pub tables: [TableSize; 3],
     /// What went through the reorder buffer.

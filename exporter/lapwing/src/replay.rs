@@ -91,7 +91,7 @@ pub fn settings(loaded: &Loaded, hostname: &str) -> Settings {
         score: loaded.specs.score.clone(),
         table,
         hostname: hostname.to_owned(),
-        ..Settings::default()
+        active_for: u64::try_from(loaded.config.metrics.active_for.as_nanos()).unwrap_or(u64::MAX),
     }
 }
 

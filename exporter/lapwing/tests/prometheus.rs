@@ -51,12 +51,18 @@ fn snapshot(alerts: u64) -> Snapshot {
         severity: Severity::High,
         sensor: Sensor::File,
         count,
+        masked: 0,
+        active: count > 0,
+        last: 0.0,
+        exemplar: None,
     };
     let rule = |id: &str| RuleCount {
         id: id.into(),
         ruleset: "default".into(),
         matches: alerts,
         skipped: 0,
+        masked: 0,
+        evaluation: 0,
     };
     Snapshot {
         rules: vec![rule("etc"), rule("tmp")],
@@ -72,6 +78,7 @@ async fn series_come_back_from_prometheus() {
         ConfigInfo {
             hash: "abc".into(),
             profile: "demo",
+            rules_hash: "def".into(),
         },
         300,
     );

@@ -37,6 +37,7 @@ fn metrics() -> Metrics {
         ConfigInfo {
             hash: "c0ffee".into(),
             profile: "demo",
+            rules_hash: "def".into(),
         },
         300,
     );

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     alert::Alert,
-    event::{Body, Event, FileOp, FlowChange, Sensor},
+    event::{Body, BootTime, Event, FileOp, FlowChange, Sensor},
     process::TableCounters,
     rule::{RuleId, RuleSet},
     score::SubjectKind,
@@ -101,6 +101,8 @@ pub struct RuleCounts {
     pub skipped: u64,
     /// Matches that went into a summary instead of an alert of their own.
     pub folded: u64,
+    /// Nanoseconds of its evaluation, estimated; 0 unless [`super::Engine::measure`].
+    pub evaluation: u64,
     /// Matches that a silence masked, those of score-only rules among them: no points, and no alert or one that is marked.
     pub masked: u64,
 }
@@ -127,6 +129,8 @@ pub struct Counters {
     pub alerts: BTreeMap<AlertSeries, u64>,
     /// The same for masked alerts, given or dropped; they are not among the others. The same series, from 0.
     pub alerts_masked: BTreeMap<AlertSeries, u64>,
+    /// Of each series that gave alerts, the time and the id of the last one.
+    pub last_alerts: BTreeMap<AlertSeries, (BootTime, Arc<str>)>,
     /// Matches, and score alerts, that went into a summary.
     pub folded: u64,
     /// Times that a subject reached its threshold by what an alert had told already, which makes no score alert.
@@ -151,6 +155,7 @@ impl Counters {
                 matches: 0,
                 skipped: 0,
                 folded: 0,
+                evaluation: 0,
                 masked: 0,
             });
             if info.enabled {
@@ -180,10 +185,18 @@ impl Counters {
     pub(super) fn alerts(&mut self, alerts: &[Alert]) {
         for alert in alerts {
             let (given, masked) = self.series(Arc::from(alert.rule.as_str()), alert.severity, alert.sensor);
-            match alert.masked {
-                None => *given += 1,
-                Some(_) => *masked += 1,
+            if alert.masked.is_some() {
+                *masked += 1;
+                continue;
             }
+            *given += 1;
+            let series = AlertSeries {
+                rule: Arc::from(alert.rule.as_str()),
+                severity: alert.severity,
+                sensor: alert.sensor,
+            };
+            self.last_alerts
+                .insert(series, (alert.time, Arc::from(alert.id.as_str())));
         }
     }
 

@@ -59,6 +59,7 @@ impl Rules {
         self.by_moment[moment as usize].candidates(context, candidates);
         for rule in candidates.iter().map(|number| &self.rules[*number as usize]) {
             rule.evaluate(context, moment, found);
+            found.lap(rule.id);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What rules are known by and what they give.
 
+use super::meter::Meter;
 use crate::{
     alert::ActionResult,
     event::{Bytes, Sensor},
@@ -65,15 +66,24 @@ pub struct Matches {
     pub findings: Vec<Finding>,
     /// Rules that would have matched but for `skip_paths` or `skip_commands`.
     pub skipped: Vec<RuleId>,
+    /// Nanoseconds of the rules that were evaluated, if this event was one of those that are timed.
+    pub(crate) laps: Vec<(RuleId, u64)>,
     pub(super) candidates: Vec<u32>,
     pub(super) scratch: Scratch,
+    pub(super) meter: Option<Meter>,
 }
 
 impl Matches {
     pub(super) fn clear(&mut self) {
         self.findings.clear();
         self.skipped.clear();
+        self.laps.clear();
         self.candidates.clear();
+    }
+
+    /// Times a sample of the events from now on.
+    pub(crate) fn measure(&mut self, stopwatch: fn() -> u64) {
+        self.meter = Some(Meter::new(stopwatch));
     }
 }
 

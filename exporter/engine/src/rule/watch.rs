@@ -72,6 +72,7 @@ impl Watches {
         candidates.dedup();
         for watch in candidates.iter().map(|number| &self.watches[*number as usize]) {
             watch.evaluate(context, file, found);
+            found.lap(watch.id);
         }
     }
 

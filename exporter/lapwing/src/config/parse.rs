@@ -6,6 +6,7 @@ use lapwing_engine::{
     rule::RuleSet,
     spec::{ScoreSettings, Specs},
 };
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use toml::{Spanned, de::DeTable};
 
@@ -97,6 +98,7 @@ pub fn parse(input: &Input) -> Result<Loaded, Vec<Problem>> {
     match rules {
         Some(rules) if problems.is_empty() => Ok(Loaded {
             hash: hash(&config, &specs),
+            rules_hash: digest(&[json(&specs)]),
             config,
             specs,
             rules: Arc::new(rules),
@@ -192,14 +194,21 @@ fn compile(report: &mut Report<'_>, specs: &Specs, places: &BTreeMap<String, Pla
     None
 }
 
-/// SHA-256 over the meaning, 16 hexadecimal digits of it: enough to see that two agents run the same configuration.
+/// Of the whole meaning. The hash is public (a metric, recordings): it must not help to guess a credential.
 fn hash(config: &Config, specs: &Specs) -> String {
-    let mut digest = Sha256::new();
-    // The hash is public (a metric, recordings): it must not help to guess a credential.
     let mut config = config.clone();
     config.otlp.headers.values_mut().for_each(String::clear);
-    digest.update(serde_json::to_vec(&config).unwrap_or_default());
-    digest.update(serde_json::to_vec(specs).unwrap_or_default());
+    digest(&[json(&config), json(specs)])
+}
+
+fn json(meaning: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(meaning).unwrap_or_default()
+}
+
+/// SHA-256, 16 hexadecimal digits of it: enough to see that two agents run the same.
+fn digest(parts: &[Vec<u8>]) -> String {
+    let mut digest = Sha256::new();
+    parts.iter().for_each(|part| digest.update(part));
     digest.finalize()[..8]
         .iter()
         .map(|byte| format!("{byte:02x}"))

@@ -12,9 +12,9 @@ use prometheus_client::metrics::histogram::Histogram;
 
 use super::ConfigInfo;
 
-/// From one millisecond to one minute: an alert is meant to leave within a second, a collector that is down makes it late.
-const LATENCY_BUCKETS: [f64; 14] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0,
+/// Finest around the aims (a median under 25 ms, 99 of 100 under 100 ms); a collector that is down makes an alert a minute late.
+const LATENCY_BUCKETS: [f64; 18] = [
+    0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.025, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
 ];
 
 /// Why an alert did not leave by an output.

@@ -3,7 +3,7 @@
 //! The engine thread fills one [`Snapshot`] about once a second and publishes it with [`super::Metrics::publish`]; a scrape reads the last one.
 //! All counts are totals since the start of the agent, never differences.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use lapwing_engine::{event::Sensor, spec::Severity};
 use serde::Serialize;
@@ -23,6 +23,10 @@ pub struct Snapshot {
     pub alerts: Vec<AlertCount>,
     /// Matches that went into a summary instead of an alert of their own.
     pub folded: u64,
+    /// The highest score of each kind of subject.
+    pub scores: Vec<ScoreMax>,
+    /// What silences do.
+    pub silences: Silences,
     /// Events that came too late to be put in order.
     pub late: u64,
     /// Events that reached the engine, but not all that belongs to them, by what is lacking, from 0.
@@ -31,6 +35,8 @@ pub struct Snapshot {
     pub queues: Vec<QueueDepth>,
     /// Bounded tables of the engine (`processes`, `subjects`, `folds`).
     pub tables: Vec<TableSize>,
+    /// Sensors and their state.
+    pub sensors: Vec<SensorInfo>,
     /// Hooks and their state, as `lapwing probes` shows them.
     pub hooks: Vec<HookInfo>,
     /// BPF programs and what they cost.
@@ -81,6 +87,10 @@ pub struct RuleCount {
     pub matches: u64,
     /// Matches that `skip_paths`, `skip_commands`, `exclude` or `except` took back.
     pub skipped: u64,
+    /// Matches that a silence masked.
+    pub masked: u64,
+    /// Estimated nanoseconds of its evaluation.
+    pub evaluation: u64,
 }
 
 /// Alerts of one rule, severity and sensor.
@@ -92,8 +102,58 @@ pub struct AlertCount {
     pub severity: Severity,
     /// Whose event.
     pub sensor: Sensor,
-    /// How many.
+    /// How many that no silence masked.
     pub count: u64,
+    /// How many that a silence masked.
+    pub masked: u64,
+    /// Whether one came within `metrics.active_for`.
+    pub active: bool,
+    /// When the last one's event happened, seconds since 1970; 0 for none.
+    pub last: f64,
+    /// The last one since the start.
+    #[serde(skip)]
+    pub exemplar: Option<AlertRef>,
+}
+
+/// Where to look an alert up.
+#[derive(Debug, Clone)]
+pub struct AlertRef {
+    /// Its id.
+    pub id: Arc<str>,
+    /// When its event happened.
+    pub at: SystemTime,
+}
+
+/// The highest score of a kind of subject.
+#[derive(Debug, Clone, Serialize)]
+pub struct ScoreMax {
+    /// `lineage`, `container`, `host`.
+    pub subject_kind: &'static str,
+    /// Points now.
+    pub points: f64,
+}
+
+/// What is known of Alertmanager's silences.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Silences {
+    /// Alertmanagers that are configured; 0 is off.
+    pub peers: u64,
+    /// Silences that mask now.
+    pub active: u64,
+    /// Silences that will.
+    pub pending: u64,
+    /// Silences that mask nothing here, by reason.
+    pub refused: Vec<(&'static str, u64)>,
+    /// Silences in force that cover critical alerts.
+    pub hiding_critical: u64,
+    /// Polls that succeeded.
+    pub polls: u64,
+    /// Polls that failed.
+    pub poll_failures: u64,
+    /// When the last one succeeded, seconds since 1970; 0 for never.
+    pub last_poll: f64,
+    /// How long the last attempt took.
+    pub poll_seconds: f64,
 }
 
 /// A bounded queue.
@@ -118,6 +178,51 @@ pub struct TableSize {
     pub capacity: u64,
     /// Entries pushed out because it was full, in total.
     pub evicted: u64,
+}
+
+/// A sensor.
+#[derive(Debug, Clone, Serialize)]
+pub struct SensorInfo {
+    /// Which.
+    pub sensor: Sensor,
+    /// How it is.
+    pub state: SensorState,
+    /// Flavours that at least one of its hooks is attached in.
+    pub flavours: Vec<&'static str>,
+}
+
+/// How a sensor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SensorState {
+    /// Everything that the rules need is attached.
+    Ok,
+    /// Something that they need could not be attached.
+    Degraded,
+    /// Attached, and shown not to deliver.
+    Silent,
+    /// No rule needs it.
+    Off,
+}
+
+impl SensorState {
+    /// All of them.
+    pub const ALL: [SensorState; 4] = [
+        SensorState::Ok,
+        SensorState::Degraded,
+        SensorState::Silent,
+        SensorState::Off,
+    ];
+
+    /// The label's value.
+    pub fn name(self) -> &'static str {
+        match self {
+            SensorState::Ok => "ok",
+            SensorState::Degraded => "degraded",
+            SensorState::Silent => "silent",
+            SensorState::Off => "off",
+        }
+    }
 }
 
 /// A hook.

@@ -51,7 +51,8 @@ pub struct Ended {
 
 impl Detector {
     /// A detector that hands its alerts to `outputs` and, where asked, everything it observes to `recorder`.
-    pub fn new(engine: Engine, resolver: Resolver, recorder: Option<Writer>, outputs: Arc<Outputs>) -> Detector {
+    pub fn new(mut engine: Engine, resolver: Resolver, recorder: Option<Writer>, outputs: Arc<Outputs>) -> Detector {
+        engine.measure(|| boot_now().0);
         Detector {
             engine,
             reorder: Reorder::new(CAPACITY, REORDER_WINDOW.as_nanos() as u64),
@@ -158,8 +159,12 @@ impl Detector {
     }
 
     fn state(&self) -> State {
+        let now = boot_now();
         State {
             counters: self.engine.counters().clone(),
+            active: self.engine.active(now).collect(),
+            hiding_critical: self.engine.silences_hiding_critical(now),
+            scores: self.engine.highest_scores(now),
             tables: self.engine.tables(),
             reorder: self.reorder.counters(),
             held: self.reorder.len(),

@@ -1,7 +1,15 @@
 //! From what sensors and engine say to the metrics' snapshot.
 
-use lapwing_bpf::{Sensors, State as HookStatus};
-use lapwing_engine::event::Flavour;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, UNIX_EPOCH},
+};
+
+use lapwing_bpf::{HookState, Sensors, State as HookStatus};
+use lapwing_engine::{
+    engine::AlertSeries,
+    event::{Flavour, Sensor},
+};
 
 use crate::{
     cli::Profile,
@@ -9,10 +17,11 @@ use crate::{
     metrics::{
         ConfigInfo, Snapshot,
         snapshot::{
-            AlertCount, EventCount, HookInfo, IncompleteCount, LossCount, ProgramCount, QueueDepth, RuleCount,
-            TableSize,
+            AlertCount, AlertRef, EventCount, HookInfo, IncompleteCount, LossCount, ProgramCount, QueueDepth,
+            RuleCount, ScoreMax, SensorInfo, SensorState, Silences, TableSize,
         },
     },
+    outputs::WallClock,
     pipeline::{CAPACITY, State},
     probes::{flavour_name, state_name},
 };
@@ -20,6 +29,7 @@ use crate::{
 /// Everything that is counted, now.
 pub fn snapshot(state: &State, sensors: &Sensors) -> Snapshot {
     let counters = &state.counters;
+    let hooks = sensors.hooks();
     Snapshot {
         events: counters
             .events
@@ -41,18 +51,23 @@ pub fn snapshot(state: &State, sensors: &Sensors) -> Snapshot {
                 ruleset: rule.ruleset.clone(),
                 matches: rule.matches,
                 skipped: rule.skipped,
+                masked: rule.masked,
+                evaluation: rule.evaluation,
             })
             .collect(),
-        alerts: counters
-            .alerts
+        alerts: alerts(state, &WallClock::now()),
+        scores: state
+            .scores
             .iter()
-            .map(|(series, &count)| AlertCount {
-                rule: series.rule.clone(),
-                severity: series.severity,
-                sensor: series.sensor,
-                count,
+            .map(|(kind, points)| ScoreMax {
+                subject_kind: kind.name(),
+                points: *points,
             })
             .collect(),
+        silences: Silences {
+            hiding_critical: state.hiding_critical,
+            ..Silences::default()
+        },
         folded: counters.folded,
         late: state.reorder.late,
         incomplete: incomplete(state),
@@ -71,9 +86,9 @@ pub fn snapshot(state: &State, sensors: &Sensors) -> Snapshot {
                 evicted: table.evicted,
             })
             .collect(),
-        hooks: sensors
-            .hooks()
-            .into_iter()
+        sensors: sensor_states(&hooks),
+        hooks: hooks
+            .iter()
             .map(|hook| HookInfo {
                 sensor: hook.sensor,
                 hook: hook.hook.to_owned(),
@@ -93,6 +108,59 @@ pub fn snapshot(state: &State, sensors: &Sensors) -> Snapshot {
             .collect(),
         map_memory: sensors.map_memory(),
     }
+}
+
+fn alerts(state: &State, wall: &WallClock) -> Vec<AlertCount> {
+    let counters = &state.counters;
+    let count = |counts: &BTreeMap<AlertSeries, u64>, series| counts.get(series).copied().unwrap_or(0);
+    let each = state.active.iter().map(|state| {
+        let date = |time| wall.unix_nanoseconds(time);
+        let series = &state.series;
+        AlertCount {
+            rule: series.rule.clone(),
+            severity: series.severity,
+            sensor: series.sensor,
+            count: count(&counters.alerts, series),
+            masked: count(&counters.alerts_masked, series),
+            active: state.active,
+            last: state.last.map_or(0.0, |time| date(time) as f64 / 1e9),
+            exemplar: counters.last_alerts.get(series).map(|(time, id)| AlertRef {
+                id: id.clone(),
+                at: UNIX_EPOCH + Duration::from_nanos(date(*time)),
+            }),
+        }
+    });
+    each.collect()
+}
+
+/// From the hooks' states to those of the sensors.
+fn sensor_states(hooks: &[HookState]) -> Vec<SensorInfo> {
+    let state = |sensor| {
+        let hooks = || hooks.iter().filter(move |hook| hook.sensor == sensor);
+        let attached = |hook: &HookState| hook.state == HookStatus::Attached;
+        let missing = hooks().any(|hook| {
+            let refused = matches!(hook.state, HookStatus::Refused { .. });
+            refused && !hooks().any(|variant| variant.hook == hook.hook && attached(variant))
+        });
+        match (missing, hooks().any(attached)) {
+            (true, _) => SensorState::Degraded,
+            (false, true) => SensorState::Ok,
+            (false, false) => SensorState::Off,
+        }
+    };
+    let flavours = |sensor| {
+        let attached = hooks
+            .iter()
+            .filter(|hook| hook.sensor == sensor && hook.state == HookStatus::Attached);
+        let names: BTreeSet<_> = attached.map(|hook| flavour_name(hook.flavour)).collect();
+        names.into_iter().collect()
+    };
+    let info = |sensor| SensorInfo {
+        sensor,
+        state: state(sensor),
+        flavours: flavours(sensor),
+    };
+    [Sensor::Process, Sensor::File, Sensor::Network].map(info).to_vec()
 }
 
 /// What was lost, by sensor and stage; what the agent did itself is not.
@@ -121,6 +189,7 @@ fn incomplete(state: &State) -> Vec<IncompleteCount> {
 pub fn config_info(loaded: &Loaded) -> ConfigInfo {
     ConfigInfo {
         hash: loaded.hash.clone(),
+        rules_hash: loaded.rules_hash.clone(),
         profile: profile(&loaded.config),
     }
 }
