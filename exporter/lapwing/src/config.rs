@@ -142,6 +142,9 @@ pub struct Metrics {
     pub listen: SocketAddr,
     /// Allows a listener that is not loopback without TLS and authentication.
     pub insecure: bool,
+    /// TLS, client certificates and users, in the format that Prometheus' exporters share; absent means none of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web_config_file: Option<PathBuf>,
     /// Most rules that get series of their own; the rest is counted under its ruleset.
     pub max_rules: usize,
     /// How long `lapwing_alerts_active` is 1 after an alert.
@@ -268,6 +271,7 @@ impl Default for Config {
                 enabled: true,
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 19754)),
                 insecure: false,
+                web_config_file: None,
                 max_rules: 300,
                 active_for: Duration::from_secs(300),
             },

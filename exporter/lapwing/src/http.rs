@@ -1,28 +1,45 @@
-//! The HTTP listener: `/metrics`, `/-/healthy`, `/-/ready` and a landing page.
+//! The HTTP listener: `/metrics`, `/-/healthy`, `/-/ready` and a landing page, with what `web_config_file` protects them by.
 //!
-//! One request for each connection, few connections at once, and little time for each: whoever is slow loses, the agent does not.
+//! One request for each connection, few connections at once, and little time for each: whoever is slow loses, the agent does not. Nothing here changes
+//! anything: GET and HEAD are all that is answered.
 
+mod auth;
+pub mod counters;
+mod handshake;
 mod negotiate;
 mod page;
+mod web;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt::Write, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
-    header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS},
+    header::{
+        ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+        X_CONTENT_TYPE_OPTIONS,
+    },
     server::conn::http1,
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
     time::{sleep, timeout},
 };
 
-use crate::metrics::Metrics;
+use crate::{
+    config::{self, Problem},
+    metrics::Metrics,
+};
+pub use auth::{Credentials, credentials};
+use auth::{Gate, Refusal};
+use counters::HttpCounters;
+use web::{Live, Secured};
+pub use web::{Strength, WebConfig, check as check_web_config};
 
 /// Most connections at once; further ones wait in the kernel.
 const MAX_CONNECTIONS: usize = 32;
@@ -32,6 +49,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(20);
 /// Largest request line and headers.
 const MAX_HEADERS: usize = 16 * 1024;
+const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Why nothing listens.
 #[derive(Debug, thiserror::Error)]
@@ -44,9 +62,21 @@ pub enum HttpError {
     Listen(SocketAddr, io::Error),
     /// Everybody could read it.
     #[error(
-        "[metrics] listen: {0} is not a loopback address; set [metrics] insecure = true to let others read the metrics"
+        "[metrics] listen: {0} is not a loopback address; write a web_config_file with TLS and authentication, \
+         or set [metrics] insecure = true to let others read the metrics"
     )]
     Open(SocketAddr),
+    /// `web_config_file` cannot be used.
+    #[error("[metrics] web_config_file: {}", lines(.0))]
+    Web(Vec<Problem>),
+}
+
+fn lines(problems: &[Problem]) -> String {
+    let mut text = String::new();
+    for (index, problem) in problems.iter().enumerate() {
+        let _ = write!(text, "{}{problem}", if index > 0 { "\n" } else { "" });
+    }
+    text
 }
 
 /// The running listener. Dropping it closes it.
@@ -56,12 +86,43 @@ pub struct Http {
     _stop: watch::Sender<()>,
 }
 
+/// What all connections share.
+struct Shared {
+    metrics: Metrics,
+    counters: Arc<HttpCounters>,
+    web: Live,
+    gate: Gate,
+    complaints: handshake::Complaints,
+}
+
 impl Http {
-    /// Listens and serves in the background; must be called inside a tokio runtime.
+    /// Listens without TLS and authentication, and serves in the background; must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// The address is in use, not ours, or not loopback (unless `insecure`).
     pub async fn start(address: SocketAddr, insecure: bool, metrics: Metrics) -> Result<Http, HttpError> {
-        if !address.ip().is_loopback() && !insecure {
+        let settings = config::Metrics {
+            listen: address,
+            insecure,
+            web_config_file: None,
+            ..config::Config::default().metrics
+        };
+        Http::open(&settings, metrics).await
+    }
+
+    /// Listens as `[metrics]` says, and serves in the background; must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// Those of [`Http::start`], and every problem of `web_config_file`.
+    pub async fn open(settings: &config::Metrics, metrics: Metrics) -> Result<Http, HttpError> {
+        let address = settings.listen;
+        let exposed = !address.ip().is_loopback() && !settings.insecure;
+        if exposed && settings.web_config_file.is_none() {
             return Err(HttpError::Open(address));
         }
+        let counters = metrics.http();
+        let web =
+            Live::start(settings.web_config_file.as_deref(), exposed, counters.clone()).map_err(HttpError::Web)?;
         let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
             io::ErrorKind::AddrInUse => HttpError::InUse(address),
             _ => HttpError::Listen(address, error),
@@ -70,7 +131,14 @@ impl Http {
             .local_addr()
             .map_err(|error| HttpError::Listen(address, error))?;
         let (stop, stopped) = watch::channel(());
-        tokio::spawn(serve(listener, metrics, stopped));
+        let shared = Arc::new(Shared {
+            metrics,
+            counters,
+            web,
+            gate: Gate::new(),
+            complaints: handshake::Complaints::default(),
+        });
+        tokio::spawn(serve(listener, shared, stopped));
         Ok(Http { address, _stop: stop })
     }
 
@@ -80,7 +148,7 @@ impl Http {
     }
 }
 
-async fn serve(listener: TcpListener, metrics: Metrics, mut stopped: watch::Receiver<()>) {
+async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<()>) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else {
@@ -92,11 +160,11 @@ async fn serve(listener: TcpListener, metrics: Metrics, mut stopped: watch::Rece
             _ = stopped.changed() => return,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let metrics = metrics.clone();
+            Ok((stream, peer)) => {
+                let shared = shared.clone();
                 tokio::spawn(async move {
-                    // An error is the client's: it went away, was too slow, or does not speak HTTP.
-                    let _ = timeout(CONNECTION_TIMEOUT, connection(stream, metrics)).await;
+                    // Past its time the client is too slow, or our disk is.
+                    let _ = timeout(CONNECTION_TIMEOUT, connection(stream, peer, shared)).await;
                     drop(slot);
                 });
             }
@@ -109,22 +177,82 @@ async fn serve(listener: TcpListener, metrics: Metrics, mut stopped: watch::Rece
     }
 }
 
-async fn connection(stream: TcpStream, metrics: Metrics) -> hyper::Result<()> {
+async fn connection(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
+    let secured = shared.web.current().await;
+    match &secured.tls {
+        None => speak(stream, shared).await,
+        Some(acceptor) => {
+            let accepted = handshake::accept(stream, peer, acceptor, &shared.counters, &shared.complaints).await;
+            if let Some(stream) = accepted {
+                speak(stream, shared).await;
+            }
+        }
+    }
+}
+
+async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>) {
     let service = service_fn(move |request| {
-        let metrics = metrics.clone();
-        async move { Ok::<_, std::convert::Infallible>(answer(&request, &metrics)) }
+        let shared = shared.clone();
+        async move { Ok::<_, std::convert::Infallible>(shared.answer(&request).await) }
     });
-    http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEADERS)
         .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service)
-        .await
+        .serve_connection(TokioIo::new(stream), service);
+    // An error is the client's: it went away, was too slow, or does not speak HTTP.
+    let _ = connection.await;
 }
 
-fn answer(request: &Request<Incoming>, metrics: &Metrics) -> Response<Full<Bytes>> {
-    const TEXT: &str = "text/plain; charset=utf-8";
+impl Shared {
+    async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        // Again: who waits between connecting and asking is judged by what holds now.
+        let secured = self.web.current().await;
+        let authorization = request.headers().get_all(AUTHORIZATION).iter();
+        let mut response = match self.gate.admit(authorization, &secured).await {
+            Ok(()) => page(request, &self.metrics),
+            Err(refusal) => refused(refusal),
+        };
+        decorate(&mut response, &secured);
+        self.counters.answered(response.status().as_u16());
+        response
+    }
+}
+
+fn decorate(response: &mut Response<Full<Bytes>>, secured: &Secured) {
+    for (name, value) in &secured.headers {
+        response.headers_mut().insert(name, value.clone());
+    }
+}
+
+fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
+    let (status, text, header, value) = match refusal {
+        Refusal::Unauthorized => (
+            StatusCode::UNAUTHORIZED,
+            "name and password, please\n",
+            WWW_AUTHENTICATE,
+            "Basic realm=\"lapwing\", charset=\"UTF-8\"",
+        ),
+        Refusal::TooFast => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "more requests than rate_limit allows\n",
+            RETRY_AFTER,
+            "1",
+        ),
+        Refusal::Busy => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many logins at once\n",
+            RETRY_AFTER,
+            "5",
+        ),
+    };
+    let mut response = respond(status, TEXT, text.into());
+    response.headers_mut().insert(header, HeaderValue::from_static(value));
+    response
+}
+
+fn page(request: &Request<Incoming>, metrics: &Metrics) -> Response<Full<Bytes>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = respond(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -150,7 +278,6 @@ fn answer(request: &Request<Incoming>, metrics: &Metrics) -> Response<Full<Bytes
 }
 
 fn state(problem: Option<&str>, fine: &str) -> Response<Full<Bytes>> {
-    const TEXT: &str = "text/plain; charset=utf-8";
     match problem {
         None => respond(StatusCode::OK, TEXT, fine.to_owned()),
         Some(problem) => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{problem}\n")),

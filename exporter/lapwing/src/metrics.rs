@@ -22,6 +22,8 @@ use costs::Costs;
 pub use own::{LostReason, OutputCounters};
 pub use snapshot::Snapshot;
 
+use crate::http::counters::HttpCounters;
+
 /// After this long without a snapshot the engine counts as stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(30);
 
@@ -155,6 +157,11 @@ impl Metrics {
     /// The counters of all outputs, for `lapwing status`.
     pub fn outputs(&self) -> Vec<Arc<OutputCounters>> {
         self.0.own.outputs()
+    }
+
+    /// The counters of the listener.
+    pub fn http(&self) -> Arc<HttpCounters> {
+        self.0.own.http.clone()
     }
 
     /// The answer to a scrape.

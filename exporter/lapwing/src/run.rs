@@ -150,7 +150,7 @@ impl Drop for Doors {
 /// A recording may run beside the agent: then the doors are the agent's, and the recording goes without.
 async fn open_doors(config: &Config, metrics: &Metrics, may_miss: bool) -> Result<Doors, Failure> {
     let http = match config.metrics.enabled {
-        true => match Http::start(config.metrics.listen, config.metrics.insecure, metrics.clone()).await {
+        true => match Http::open(&config.metrics, metrics.clone()).await {
             Ok(http) => Some(http),
             Err(error) if may_miss => {
                 tracing::warn!("recording without /metrics: {error}");

@@ -136,7 +136,7 @@ fn values_of_settings() {
             "[metrics]\nlisten = \"0.0.0.0:19754\"",
             &[
                 "f:2:10: listen = \"0.0.0.0:19754\" is reachable from other hosts, without encryption or authentication; write \
-               \"127.0.0.1:19754\", or insecure = true in [metrics] to allow it",
+               \"127.0.0.1:19754\", or a web_config_file with TLS and users (docs/endpoint.md), or insecure = true in [metrics] to allow it",
             ],
         ),
         ("[metrics]\nlisten = \"[::]:19754\"\ninsecure = true", &[]),
@@ -316,7 +316,7 @@ fn variables_are_named() {
              in that range",
             "environment variable LAPWING__SCORE__TRESHOLD: no such setting; did you mean LAPWING__SCORE__THRESHOLD?",
             "environment variable LAPWING__METRICS__LISTEN: listen = \"0.0.0.0:1\" is reachable from other hosts, without encryption or \
-             authentication; write \"127.0.0.1:19754\", or insecure = true in [metrics] to allow it",
+             authentication; write \"127.0.0.1:19754\", or a web_config_file with TLS and users (docs/endpoint.md), or insecure = true in [metrics] to allow it",
         ]
     );
 }

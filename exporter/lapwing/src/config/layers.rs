@@ -13,14 +13,17 @@ use figment::{
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    CONFIG_VERSION, Config, Problem,
+    CONFIG_VERSION, Config, Metrics, Problem,
     position::Place,
     report::Report,
     schema::{KEYS, Key},
     section::type_name,
     suggest::nearest,
 };
-use crate::outputs::{OtlpError, check_otlp};
+use crate::{
+    http::check_web_config,
+    outputs::{OtlpError, check_otlp},
+};
 
 /// Only variables with this prefix are configuration.
 pub const PREFIX: &str = "LAPWING__";
@@ -158,7 +161,7 @@ impl Layers {
     }
 
     /// The merged configuration, with the checks that need more than one setting.
-    pub fn finish(self, report: &mut Report<'_>) -> Config {
+    pub fn finish(self, report: &mut Report<'_>, web_config: bool) -> Config {
         let config = self.figment.extract::<Config>().unwrap_or_else(|error| {
             // Every value was checked before it was merged: this says that check and type disagree.
             report.add(Problem::without_place(
@@ -168,15 +171,8 @@ impl Layers {
             Config::default()
         });
         let origin = |path: &str| self.origins.get(path).cloned().unwrap_or(Place::Named(path.into()));
-        if config.metrics.enabled && !config.metrics.listen.ip().is_loopback() && !config.metrics.insecure {
-            report.problem(
-                &origin("metrics.listen"),
-                format!(
-                    "listen = \"{}\" is reachable from other hosts, without encryption or authentication",
-                    config.metrics.listen
-                ),
-                "write \"127.0.0.1:19754\", or insecure = true in [metrics] to allow it",
-            );
+        if config.metrics.enabled {
+            endpoint(report, &config.metrics, web_config, &origin);
         }
         if let Err(error) = check_otlp(&config.otlp) {
             let key = match error {
@@ -194,6 +190,49 @@ impl Layers {
             );
         }
         config
+    }
+}
+
+/// A listener that other hosts reach must be protected, unless that is not wanted; and what protects it must be right.
+fn endpoint(report: &mut Report<'_>, metrics: &Metrics, read: bool, origin: &dyn Fn(&str) -> Place) {
+    let reachable = format!("listen = \"{}\" is reachable from other hosts", metrics.listen);
+    let exposed = !metrics.listen.ip().is_loopback() && !metrics.insecure;
+    let Some(file) = &metrics.web_config_file else {
+        if exposed {
+            report.problem(
+                &origin("metrics.listen"),
+                format!("{reachable}, without encryption or authentication"),
+                "write \"127.0.0.1:19754\", or a web_config_file with TLS and users (docs/endpoint.md), or insecure = true in [metrics] to allow it",
+            );
+        }
+        return;
+    };
+    if !read {
+        return;
+    }
+    match check_web_config(file) {
+        Ok((strength, warnings)) => {
+            warnings.into_iter().for_each(|warning| report.doubt(warning));
+            if let Some(missing) = strength.missing().filter(|_| exposed) {
+                report.problem(
+                    &origin("metrics.listen"),
+                    format!("{reachable}, and {} {missing}", file.display()),
+                    "or write insecure = true in [metrics] to allow it",
+                );
+            }
+        }
+        Err(problems) => {
+            for problem in problems {
+                match problem.line {
+                    0 => report.problem(
+                        &origin("metrics.web_config_file"),
+                        format!("web_config_file: {} {}", problem.file, problem.message),
+                        problem.help,
+                    ),
+                    _ => report.add(problem),
+                }
+            }
+        }
     }
 }
 

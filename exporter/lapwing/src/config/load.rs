@@ -20,6 +20,7 @@ pub fn load(args: &ConfigArgs) -> Result<Loaded, Vec<Problem>> {
         environment,
         flags: flags(args),
         incomplete: !problems.is_empty(),
+        web_config: true,
     });
     match parsed {
         Ok(loaded) if problems.is_empty() => Ok(loaded),

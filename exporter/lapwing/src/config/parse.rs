@@ -35,6 +35,8 @@ pub struct Input {
     pub flags: Vec<(String, &'static str, &'static str, String)>,
     /// A file could not be read: what seems to be missing may be in it.
     pub incomplete: bool,
+    /// Whether `web_config_file` is read and judged too: that takes the files that it names, which a text alone does not have.
+    pub web_config: bool,
 }
 
 /// Reads, checks and merges everything; every problem, not the first.
@@ -75,7 +77,7 @@ pub fn parse(input: &Input) -> Result<Loaded, Vec<Problem>> {
     for flag in &input.flags {
         layers.flag(&mut report, flag);
     }
-    let config = layers.finish(&mut report);
+    let config = layers.finish(&mut report, input.web_config);
 
     let mut rules = Rules::default();
     // Built-in rules first: a file's rule that takes the id of one of them is what is wrong.

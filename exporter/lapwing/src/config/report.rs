@@ -60,6 +60,13 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Something is doubtful that already has its place.
+    pub fn doubt(&mut self, warning: Problem) {
+        if self.warnings.len() < MAX_PROBLEMS {
+            self.warnings.push(warning);
+        }
+    }
+
     /// How many problems there are so far.
     pub fn count(&self) -> usize {
         self.problems.len()

@@ -79,6 +79,7 @@ pub const KEYS: &[Key] = &[
     key("metrics", "enabled", Kind::Bool),
     key("metrics", "listen", Kind::Address),
     key("metrics", "insecure", Kind::Bool),
+    key("metrics", "web_config_file", Kind::Path),
     key("metrics", "max_rules", Kind::Number(0, 25_000)),
     key("metrics", "active_for", Kind::Duration(SECOND, MONTH)),
     key("otlp", "endpoint", Kind::Url),

@@ -11,6 +11,7 @@ use std::{
 use prometheus_client::metrics::histogram::Histogram;
 
 use super::ConfigInfo;
+use crate::http::counters::HttpCounters;
 
 /// Finest around the aims (a median under 25 ms, 99 of 100 under 100 ms); a collector that is down makes an alert a minute late.
 const LATENCY_BUCKETS: [f64; 18] = [
@@ -139,6 +140,7 @@ pub(super) struct Own {
     outputs: Mutex<Vec<Arc<OutputCounters>>>,
     log_lines_lost: Mutex<Arc<AtomicU64>>,
     config: Mutex<ConfigState>,
+    pub(super) http: Arc<HttpCounters>,
 }
 
 impl Own {

@@ -77,9 +77,8 @@ impl Agent {
         let (old, new) = (&self.loaded.config, &new.config);
         let restart = [
             (
-                "[metrics] listen, enabled, insecure",
-                (old.metrics.listen, old.metrics.enabled, old.metrics.insecure)
-                    != (new.metrics.listen, new.metrics.enabled, new.metrics.insecure),
+                "[metrics] listen, enabled, insecure, web_config_file",
+                listener(&old.metrics) != listener(&new.metrics),
             ),
             ("[agent]", old.agent != new.agent),
             ("[log] format", old.log.format != new.log.format),
@@ -88,6 +87,16 @@ impl Agent {
             tracing::warn!("{what} changed: that takes effect with the next restart");
         }
     }
+}
+
+/// What the listener is started with. What is in `web_config_file` needs no reload at all.
+fn listener(metrics: &config::Metrics) -> impl PartialEq + use<'_> {
+    (
+        metrics.listen,
+        metrics.enabled,
+        metrics.insecure,
+        &metrics.web_config_file,
+    )
 }
 
 /// Lets the old outputs send what they hold, once the engine has let go of them.
