@@ -23,7 +23,7 @@ pub use pattern::Pattern;
 pub const MAX_SILENCES: usize = 2000;
 
 /// Why a silence masks nothing, as metrics and `lapwing mask list` name it, with what it means.
-pub const REASONS: [(&str, &str); 6] = [
+pub const REASONS: [(&str, &str); 7] = [
     (INVALID, "it has no matcher, or a matcher without a label name"),
     (TOO_MANY, "more silences than the agent judges"),
     (
@@ -39,6 +39,10 @@ pub const REASONS: [(&str, &str); 6] = [
         "a matcher on a detail label is negative or matches the empty string, so Alertmanager itself mutes alerts without that label",
     ),
     (
+        ONLY_NEGATIVE,
+        "no matcher demands a value of any label: Alertmanager mutes everything but what it excludes, Lapwing's alerts among it",
+    ),
+    (
         NO_POSITIVE,
         "no matcher on a label of Lapwing demands a value: the silence is not about Lapwing, or about all of it",
     ),
@@ -49,6 +53,7 @@ pub(crate) const TOO_MANY: &str = "too_many";
 pub(crate) const UNKNOWN_LABEL: &str = "unknown_label";
 pub(crate) const REGEX: &str = "regex";
 pub(crate) const DETAIL: &str = "detail_matches_empty";
+pub(crate) const ONLY_NEGATIVE: &str = "only_negative_matchers";
 pub(crate) const NO_POSITIVE: &str = "no_positive_matcher";
 
 /// A silence as Alertmanager's API gives it, its times brought to boot time.

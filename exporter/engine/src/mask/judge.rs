@@ -1,7 +1,7 @@
 //! Silences, compiled, and which of them masks an alert.
 
 use super::{
-    Action, DETAIL, Detail, Details, INVALID, LAPWING_LABELS, MAX_SILENCES, NO_POSITIVE, REGEX, Refused, Settings,
+    Action, DETAIL, Detail, Details, INVALID, LAPWING_LABELS, MAX_SILENCES, NO_POSITIVE, ONLY_NEGATIVE, REGEX, Refused, Settings,
     Silence, TOO_MANY, UNKNOWN_LABEL, labels, matcher::Test,
 };
 use crate::{
@@ -174,6 +174,9 @@ fn compile(silence: &Silence, settings: &Settings) -> Result<Tests, (&'static st
     if silence.matchers.is_empty() {
         return Err((INVALID, "no matcher".to_owned()));
     }
+    if only_negative(silence) {
+        return Err((ONLY_NEGATIVE, format!("matchers: {}", silence.matchers.len())));
+    }
     let (mut labels, mut details) = (Vec::new(), Vec::new());
     let mut positive = false;
     for (number, matcher) in (1..).zip(&silence.matchers) {
@@ -202,6 +205,15 @@ fn compile(silence: &Silence, settings: &Settings) -> Result<Tests, (&'static st
         return Err((NO_POSITIVE, format!("needs one of {}", LAPWING_LABELS.join(", "))));
     }
     Ok((labels, details))
+}
+
+/// Said before anything else that is wrong with it: such a silence hides more than whoever made it thinks. A regular expression that is not read here
+/// is taken for what its operator says.
+fn only_negative(silence: &Silence) -> bool {
+    silence.matchers.iter().all(|matcher| match Test::new(matcher) {
+        Ok(test) => !test.is_positive(),
+        Err(_) => !matcher.is_equal,
+    })
 }
 
 /// The configuration refuses what is no glob; should one come here, `instead` stands for it.

@@ -156,14 +156,17 @@ fn what_cannot_be_judged_is_refused_with_its_reason() {
         (&["rule=etc", "user=~.*"], Some(DETAIL)),
         (&["path=/x"], Some(NO_POSITIVE)),
         (&["cluster=eu"], Some(NO_POSITIVE)),
-        (&["rule!=etc"], Some(NO_POSITIVE)),
-        (&["rule=~.*"], Some(NO_POSITIVE)),
-        (&["rule=", "alertname!=x"], Some(NO_POSITIVE)),
+        (&["rule!=etc"], Some(ONLY_NEGATIVE)),
+        (&["rule=~.*"], Some(ONLY_NEGATIVE)),
+        (&["rule=", "alertname!=x"], Some(ONLY_NEGATIVE)),
+        (&["instance!=a:1", "path!=/x"], Some(ONLY_NEGATIVE)),
+        (&[r"rule!~\Qa\E"], Some(ONLY_NEGATIVE)),
+        (&["cluster=eu", "rule!=etc"], Some(NO_POSITIVE)),
         (&["rule=~.+"], None),
     ] {
         assert_eq!(refusal(matchers), reason, "{matchers:?}");
     }
-    for reason in [INVALID, TOO_MANY, UNKNOWN_LABEL, REGEX, DETAIL, NO_POSITIVE] {
+    for reason in [INVALID, TOO_MANY, UNKNOWN_LABEL, REGEX, DETAIL, ONLY_NEGATIVE, NO_POSITIVE] {
         assert!(REASONS.iter().any(|(known, _)| *known == reason));
     }
 }
