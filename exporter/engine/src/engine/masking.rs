@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{AlertSeries, Counters};
 use crate::{
     alert::MaskView,
-    event::BootTime,
+    event::{BootTime, Sensor},
     mask::{Details, Masks, rule_label},
     rule::RuleSet,
     spec::Severity,
@@ -18,7 +18,7 @@ pub(super) struct Masking {
     /// When they were set.
     since: BootTime,
     /// Every series that the rules can give; an empty list where nothing can mask it.
-    candidates: HashMap<AlertSeries, Box<[u32]>>,
+    candidates: HashMap<AlertSeries, Arc<[u32]>>,
     /// Silences whose labels match a series of critical alerts, whether or not those may be masked here: Alertmanager mutes them.
     critical: Vec<u32>,
 }
@@ -36,15 +36,25 @@ impl Masking {
         if self.masks.is_empty() {
             return;
         }
+        // Rules past `max_rules` share their ruleset's label, and so one list.
+        let mut known: HashMap<(&str, Severity, Sensor), Arc<[u32]>> = HashMap::new();
         for series in counters.alerts.keys() {
-            let matching = self.matching(rules, series);
-            if series.severity == Severity::Critical {
-                self.critical.extend(&matching);
+            let label = self.label(rules, series);
+            let candidates = known
+                .entry((label, series.severity, series.sensor))
+                .or_insert_with(|| self.matching(label, series).into());
+            if self.masks.may_mask(&series.rule, series.severity) {
+                self.candidates.insert(series.clone(), candidates.clone());
+            } else {
+                self.candidates.insert(series.clone(), Arc::default());
             }
-            let may = self.masks.may_mask(&series.rule, series.severity);
-            self.candidates
-                .insert(series.clone(), if may { matching.into() } else { Box::default() });
         }
+        let critical = known
+            .iter()
+            .filter(|((_, severity, _), _)| *severity == Severity::Critical);
+        self.critical = critical
+            .flat_map(|(_, candidates)| candidates.iter().copied())
+            .collect();
         self.critical.sort_unstable();
         self.critical.dedup();
     }
@@ -67,7 +77,8 @@ impl Masking {
         let view = match self.candidates.get(series) {
             Some(candidates) => self.masks.judge(candidates, time, details),
             None if self.masks.may_mask(&series.rule, series.severity) => {
-                self.masks.judge(&self.matching(rules, series), time, details)
+                let candidates = self.matching(self.label(rules, series), series);
+                self.masks.judge(&candidates, time, details)
             }
             None => None,
         };
@@ -79,13 +90,17 @@ impl Masking {
         self.masks.in_force(&self.critical, now)
     }
 
-    fn matching(&self, rules: &RuleSet, series: &AlertSeries) -> Vec<u32> {
-        let label = rules
-            .find(&series.rule)
+    /// What the metrics call the rule.
+    fn label<'a>(&self, rules: &'a RuleSet, series: &'a AlertSeries) -> &'a str {
+        let known = rules.find(&series.rule);
+        known
             .and_then(|id| Some((id.index(), rules.rule(id)?)))
             .map_or(&*series.rule, |(index, info)| {
                 rule_label(index, &info.id, &info.ruleset, self.masks.max_rules())
-            });
+            })
+    }
+
+    fn matching(&self, label: &str, series: &AlertSeries) -> Vec<u32> {
         self.masks.candidates(label, series.severity, series.sensor, self.since)
     }
 }
