@@ -121,7 +121,11 @@ impl Sensors {
         if self.base.add_network(&self.options)? {
             if let Some((sensor, ring)) = self.base.rings.last() {
                 let ring = Ring::map(ring, ring.max_entries())?;
-                let mut added = self.common.added.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                let mut added = self
+                    .common
+                    .added
+                    .lock()
+                    .unwrap_or_else(|poisoned| poisoned.into_inner());
                 added.push((*sensor, ring));
             }
         } else if self.network.is_none() {

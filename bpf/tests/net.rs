@@ -135,7 +135,10 @@ fn a_connection_is_told_from_both_ends_with_exact_totals() {
         let namespace = std::fs::read_link("/proc/self/ns/net").unwrap();
         assert_eq!(namespace.to_str().unwrap(), format!("net:[{}]", client.endpoints.netns));
         let established = end(FlowChange::Established, Direction::Outgoing);
-        assert_eq!((established.flow, established.endpoints), (client.flow, client.endpoints));
+        assert_eq!(
+            (established.flow, established.endpoints),
+            (client.flow, client.endpoints)
+        );
         assert_eq!(end(FlowChange::Established, Direction::Incoming).flow, server.flow);
         assert_ne!(client.flow, server.flow);
         assert_eq!(rig.lost(), 0);
@@ -163,7 +166,10 @@ fn an_ipv4_client_of_an_ipv6_listener_is_ipv4() {
 #[test]
 fn a_closed_port_refuses_with_the_errno() {
     let mut rig = rig(false);
-    let at = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    let at = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap();
     rig.drain();
     rig.events.clear();
     TcpStream::connect(at).unwrap_err();

@@ -47,7 +47,10 @@ impl NetworkRules {
             Processes::Except(selectors) => (lw_net_mode::LW_NET_EXCEPT, &selectors[..]),
         };
         if selectors.len() > SELECTORS {
-            let why = format!("the network sensor can tell {SELECTORS} processes, not {}", selectors.len());
+            let why = format!(
+                "the network sensor can tell {SELECTORS} processes, not {}",
+                selectors.len()
+            );
             return Err(std::io::Error::other(why).into());
         }
         let names = selectors.iter().filter_map(|s| name(slot, s)).collect::<Vec<_>>();

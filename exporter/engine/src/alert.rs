@@ -87,14 +87,34 @@ pub struct MaskView {
 }
 
 /// A connection, for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NetworkView {
     /// `incoming`, `outgoing`, `unknown`.
     pub direction: Direction,
-    /// This host's end: `address:port`, IPv6 in brackets.
-    pub local: String,
-    /// The other end.
-    pub peer: String,
+    /// This host's end: `address:port`, IPv6 in brackets; absent when not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local: Option<String>,
+    /// The other end; absent for a listening socket, and when not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// Inode number of the network namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<u32>,
+    /// Whether it was read from a TLS library.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tls: bool,
+    /// Payload bytes sent so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_sent: Option<u64>,
+    /// Payload bytes received so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_received: Option<u64>,
+    /// Segments sent again, when there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retransmits: Option<u32>,
+    /// Seconds since it was opened, when known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration: Option<f64>,
 }
 
 /// A process, for people.

@@ -7,18 +7,20 @@ mod active;
 mod alerts;
 mod counters;
 mod masking;
+mod network;
 
 use std::sync::Arc;
 
 use crate::{
     alert::Alert,
-    event::{BootTime, Event},
+    event::{BootTime, Event, Sensor},
     fold::{self, Folds},
     mask::{Action, Masks},
+    net::{self, Flows},
     process::{self, Table},
-    rule::{Matches, RuleSet},
+    rule::{Matches, Needs, RuleSet},
     score::{Scores, SubjectKind},
-    spec::ScoreSettings,
+    spec::{NetworkSettings, ScoreSettings},
 };
 
 pub use active::{ActiveSeries, MAX_DETAILS};
@@ -33,6 +35,8 @@ pub struct Settings {
     pub table: process::Limits,
     /// How the host is called where it is the subject of a score.
     pub hostname: String,
+    /// Bounds and subjects of the network rules.
+    pub network: NetworkSettings,
     /// Nanoseconds for which a series of alerts stays active after its last match: `metrics.active_for`.
     pub active_for: u64,
 }
@@ -44,6 +48,7 @@ impl Default for Settings {
             table: process::Limits::default(),
             hostname: String::new(),
             active_for: 300_000_000_000,
+            network: NetworkSettings::default(),
         }
     }
 }
@@ -51,7 +56,7 @@ impl Default for Settings {
 /// How full a bounded table is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableSize {
-    /// `processes`, `subjects`, `folds`.
+    /// `processes`, `subjects`, `folds`, `flows`.
     pub name: &'static str,
     /// Entries now.
     pub entries: u64,
@@ -73,6 +78,11 @@ pub struct Engine {
     matches: Matches,
     masking: masking::Masking,
     actives: active::Actives,
+    flows: Flows,
+    /// What the rules need of the connections' bytes.
+    needs: Needs,
+    /// Made of the event that is being observed.
+    made: Vec<Event>,
 }
 
 impl Engine {
@@ -88,6 +98,9 @@ impl Engine {
             matches: Matches::default(),
             masking: masking::Masking::default(),
             actives: active::Actives::new(settings.active_for),
+            flows: Flows::new(net::Limits::of(&settings.network)),
+            needs: rules.needs(),
+            made: Vec::new(),
             rules,
             settings,
         }
@@ -100,14 +113,9 @@ impl Engine {
         self.advance(event.header.time, out);
         self.table.update(event);
         self.counters.table = self.table.counters();
-        self.rules.evaluate(event, &self.table, &mut self.matches);
-        for (rule, nanoseconds) in &self.matches.laps {
-            if let Some(counts) = self.counters.rule(*rule) {
-                counts.evaluation += nanoseconds;
-            }
-        }
-        if !self.matches.findings.is_empty() || !self.matches.skipped.is_empty() {
-            self.matched(event, out);
+        match event.sensor() {
+            Sensor::Network => self.network(event, out),
+            Sensor::Process | Sensor::File => self.judge(event, out),
         }
         self.given(before, out);
     }
@@ -120,6 +128,7 @@ impl Engine {
         self.advance(now, out);
         self.scores.forget(now);
         self.actives.tick(now);
+        self.flows.expire(now);
         self.given(before, out);
     }
 
@@ -157,6 +166,8 @@ impl Engine {
         self.actives.set(settings.active_for);
         self.counters.load(&rules);
         self.masking.load(&rules, &self.counters);
+        self.flows.set(net::Limits::of(&settings.network));
+        self.needs = rules.needs();
         self.rules = rules;
         self.settings = settings;
     }
@@ -174,7 +185,7 @@ impl Engine {
     }
 
     /// The points of the highest score of each kind of subject, as of `now`.
-    pub fn highest_scores(&self, now: BootTime) -> [(SubjectKind, f64); 3] {
+    pub fn highest_scores(&self, now: BootTime) -> [(SubjectKind, f64); SubjectKind::ALL.len()] {
         self.scores.highest(now)
     }
 
@@ -189,7 +200,7 @@ impl Engine {
     }
 
     /// How full the bounded tables are.
-    pub fn tables(&self) -> [TableSize; 3] {
+    pub fn tables(&self) -> Vec<TableSize> {
         let lost = self.table.counters();
         let size = |name, entries: usize, capacity: usize, evicted| TableSize {
             name,
@@ -197,7 +208,7 @@ impl Engine {
             capacity: capacity as u64,
             evicted,
         };
-        [
+        vec![
             size(
                 "processes",
                 self.table.len(),
@@ -211,6 +222,12 @@ impl Engine {
                 self.scores.evicted(),
             ),
             size("folds", self.folds.len(), fold::MAX_OPEN, self.folds.evicted()),
+            size(
+                "flows",
+                self.flows.len(),
+                self.settings.network.max_flows,
+                self.flows.evicted(),
+            ),
         ]
     }
 
@@ -223,6 +240,18 @@ impl Engine {
                 index += 1;
                 index <= before || alert.masked.is_none()
             });
+        }
+    }
+
+    fn judge(&mut self, event: &Event, out: &mut Vec<Alert>) {
+        self.rules.evaluate(event, &self.table, &mut self.matches);
+        for (rule, nanoseconds) in &self.matches.laps {
+            if let Some(counts) = self.counters.rule(*rule) {
+                counts.evaluation += nanoseconds;
+            }
+        }
+        if !self.matches.findings.is_empty() || !self.matches.skipped.is_empty() {
+            self.matched(event, out);
         }
     }
 

@@ -6,6 +6,7 @@
 mod file;
 mod network;
 mod process;
+mod traffic;
 mod value;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ pub use network::{Direction, Endpoints, FlowChange, FlowEvent, FlowKey, FlowTota
 pub use process::{
     CredentialChange, Credentials, Exec, ExecFailure, Exit, ExitReason, Fork, Namespaces, ProcessSnapshot,
 };
+pub use traffic::{Payload, Told, Traffic};
 pub use value::{Bytes, Value};
 
 /// Nanoseconds since boot, suspended time included (CLOCK_BOOTTIME).
@@ -138,6 +140,9 @@ pub enum Body {
     Segment(Box<Segment>),
     /// Plaintext passed a TLS library.
     Tls(Box<TlsData>),
+    /// What the engine made of those; no sensor sends it.
+    #[serde(skip)]
+    Traffic(Box<Traffic>),
 }
 
 impl Event {
@@ -145,7 +150,7 @@ impl Event {
     pub fn sensor(&self) -> Sensor {
         match self.body {
             Body::File(_) => Sensor::File,
-            Body::Flow(_) | Body::Segment(_) | Body::Tls(_) => Sensor::Network,
+            Body::Flow(_) | Body::Segment(_) | Body::Tls(_) | Body::Traffic(_) => Sensor::Network,
             _ => Sensor::Process,
         }
     }

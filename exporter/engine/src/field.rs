@@ -6,6 +6,7 @@
 mod context;
 mod event;
 mod file;
+mod network;
 mod process;
 mod read;
 mod scratch;
@@ -14,11 +15,11 @@ mod user;
 
 use std::fmt;
 
-use crate::event::Body;
+use crate::event::{Body, FlowChange, Told};
 
-pub use context::{Context, Proc};
+pub use context::{Connection, Context, Proc};
 pub(crate) use event::name_of;
-pub use read::{FieldRef, Get, Read, Scalar, Who};
+pub use read::{FieldRef, Get, Read, Scalar, Selector, Who};
 pub use scratch::Scratch;
 pub(crate) use suggest::help_for;
 pub use suggest::{nearest, nearest_of};
@@ -34,6 +35,8 @@ pub enum Type {
     Number,
     /// True or false.
     Flag,
+    /// An IP address: compared with addresses and networks.
+    Address,
 }
 
 impl Type {
@@ -44,13 +47,14 @@ impl Type {
             Type::Path => "path",
             Type::Number => "number",
             Type::Flag => "true or false",
+            Type::Address => "an IP address",
         }
     }
 }
 
 /// A set of kinds of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kinds(u8);
+pub struct Kinds(u16);
 
 impl Kinds {
     /// A successful exec.
@@ -63,8 +67,24 @@ impl Kinds {
     pub const EXIT: Kinds = Kinds(8);
     /// An operation on a file.
     pub const FILE: Kinds = Kinds(16);
+    /// What becomes of a connection.
+    pub const FLOW: Kinds = Kinds(32);
+    /// A socket that listens.
+    pub const LISTEN: Kinds = Kinds(64);
+    /// Bytes of a connection.
+    pub const PAYLOAD: Kinds = Kinds(128);
+    /// An HTTP request.
+    pub const REQUEST: Kinds = Kinds(256);
+    /// An HTTP response.
+    pub const RESPONSE: Kinds = Kinds(512);
+    /// Every event that has two ends.
+    pub const CONNECTION: Kinds = Kinds(32 | 128 | 256 | 512);
+    /// Every event of the network sensor.
+    pub const NETWORK: Kinds = Kinds(32 | 64 | 128 | 256 | 512);
+    /// HTTP, both ways.
+    pub const HTTP: Kinds = Kinds(256 | 512);
     /// Every event that rules can be about.
-    pub const ALL: Kinds = Kinds(31);
+    pub const ALL: Kinds = Kinds(1023);
     /// None.
     pub const NONE: Kinds = Kinds(0);
 
@@ -86,7 +106,12 @@ impl Kinds {
             Body::Credentials(_) => Kinds::CREDENTIALS,
             Body::Exit(_) => Kinds::EXIT,
             Body::File(_) => Kinds::FILE,
-            Body::Fork(_) | Body::Snapshot(_) | Body::Flow(_) | Body::Segment(_) | Body::Tls(_) => Kinds::NONE,
+            Body::Flow(flow) if flow.change == FlowChange::Listening => Kinds::LISTEN,
+            Body::Flow(_) => Kinds::FLOW,
+            Body::Traffic(traffic) => match traffic.told {
+                Told::Payload(_) => Kinds::PAYLOAD,
+            },
+            Body::Fork(_) | Body::Snapshot(_) | Body::Segment(_) | Body::Tls(_) => Kinds::NONE,
         }
     }
 }
@@ -102,6 +127,11 @@ impl fmt::Display for Kinds {
             (Kinds::CREDENTIALS, "credential change"),
             (Kinds::EXIT, "exit"),
             (Kinds::FILE, "file"),
+            (Kinds::FLOW, "connection"),
+            (Kinds::LISTEN, "listening socket"),
+            (Kinds::PAYLOAD, "payload"),
+            (Kinds::REQUEST, "request"),
+            (Kinds::RESPONSE, "response"),
         ];
         let mut first = true;
         for (_, name) in names.iter().filter(|(kind, _)| self.meets(*kind)) {
@@ -139,22 +169,37 @@ impl Field {
         }
     }
 
-    /// Whether it takes a selector: `proc.aname[2]`.
-    pub fn takes_selector(&self) -> bool {
-        matches!(self.read, Read::Of(Who::Ancestors, _) | Read::Of(_, Get::Many(_)))
+    /// What may stand in brackets after it; None when nothing may.
+    pub fn selector(&self) -> Option<&'static str> {
+        match self.read {
+            Read::Of(Who::Ancestors, _) | Read::Of(_, Get::Many(_)) => Some("[n]"),
+            Read::EventNamed(_) => Some("[name]"),
+            Read::EventSpan(_) => Some("[from:length]"),
+            _ => None,
+        }
     }
 
     /// Whether it can have several values at once (without a selector); a check is then true if it is for any of them.
     pub fn is_multi(&self) -> bool {
-        self.takes_selector() || matches!(self.read, Read::EventMany(_))
+        let one = matches!(
+            self.read,
+            Read::Event(_) | Read::EventSpan(_) | Read::Of(Who::Process | Who::Parent, Get::One(_) | Get::Compose(_))
+        );
+        !one
     }
 }
 
 /// Every field, in the order in which they are documented.
 pub fn all() -> impl Iterator<Item = &'static Field> {
-    [event::FIELDS, process::FIELDS, user::FIELDS, file::FIELDS]
-        .into_iter()
-        .flatten()
+    [
+        event::FIELDS,
+        process::FIELDS,
+        user::FIELDS,
+        file::FIELDS,
+        network::FIELDS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The field of that name.
@@ -165,7 +210,7 @@ pub fn find(name: &str) -> Option<&'static Field> {
 /// The table for people, one field a line: name, type, the events that carry it, documentation.
 pub fn listing() -> String {
     let lines = all().map(|field| {
-        let selector = if field.takes_selector() { "[n]" } else { "" };
+        let selector = field.selector().unwrap_or_default();
         let name = format!("{}{selector}", field.name);
         let many = if field.is_multi() { ", several" } else { "" };
         format!(

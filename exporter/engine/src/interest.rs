@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::event::Access;
 
 /// Everything that the sensors must deliver. Made by the engine from its rules, installed by `lapwing-bpf`.
@@ -39,7 +41,7 @@ pub struct NetworkInterest {
 }
 
 /// Which processes' connections are looked at; decided in the kernel by the socket's owner.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub enum Processes {
     /// Everybody's.
     #[default]
@@ -51,7 +53,7 @@ pub enum Processes {
 }
 
 /// Processes by one property.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub enum Selector {
     /// The name (`comm`): at most 15 bytes count, since the kernel keeps no more.
     Name(Vec<u8>),

@@ -9,3 +9,6 @@ pub mod budget;
 pub mod conversation;
 pub mod http;
 pub mod reassembly;
+pub mod table;
+
+pub use table::{Flows, Limits};

@@ -13,6 +13,9 @@
 //! | `glob` | text, paths | all of it matches: `*` any bytes, slashes too, `?` one, `[a-z]`, `[!a-z]` |
 //! | `regex` | text, paths | it is found anywhere (anchor with `^` and `$`); on bytes, without Unicode classes |
 //! | `pmatch (a, b)` | paths | it is one of these paths or below one, by component |
+//! | `=` `!=` `in` | addresses | it is this address or in this network: `10.0.0.0/8`, `fd00::/8` |
+//!
+//! A value can be changed before it is compared, `url_decode(lower(http.args))`: see [`transform`].
 //!
 //! Values with spaces, quotes, parentheses, commas or comparison signs go in `"` or `'`, with `\\ \" \' \n \t \r \xNN`; flags are compared
 //! with `true` and `false`. Precedence is `not`, `and`, `or`. A check on a missing value is false, also with `!=`; so `not (a = b)` is
@@ -25,14 +28,16 @@ mod check;
 mod glob;
 mod lex;
 mod parse;
+pub mod transform;
 mod value;
 
-use crate::field::{Context, Kinds};
+use crate::field::{Context, Field, Kinds};
 
 pub use anchor::{Anchor, Anchored};
 pub use check::Check;
 pub use glob::Glob;
 pub(crate) use parse::resolve;
+pub use transform::Transform;
 
 /// Longest text of a predicate.
 pub const MAX_LENGTH: usize = 64 * 1024;
@@ -73,6 +78,13 @@ impl Predicate {
         Ok(Predicate { root })
     }
 
+    /// The fields that it reads.
+    pub fn fields(&self) -> Vec<&'static Field> {
+        let mut fields = Vec::new();
+        self.root.fields(&mut fields);
+        fields
+    }
+
     /// Whether it is true.
     pub fn matches(&self, context: &Context<'_>) -> bool {
         self.root.matches(context)
@@ -86,6 +98,14 @@ impl Node {
             Node::Or(nodes) => nodes.iter().any(|node| node.matches(context)),
             Node::Not(node) => !node.matches(context),
             Node::Check(check) => check.matches(context),
+        }
+    }
+
+    fn fields(&self, out: &mut Vec<&'static Field>) {
+        match self {
+            Node::And(nodes) | Node::Or(nodes) => nodes.iter().for_each(|node| node.fields(out)),
+            Node::Not(node) => node.fields(out),
+            Node::Check(check) => out.push(check.field.field),
         }
     }
 

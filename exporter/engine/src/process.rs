@@ -167,9 +167,16 @@ impl Table {
                 self.touch(time, key);
                 self.end(key, time, Some(exit.reason));
             }
-            Body::ExecFailure(_) | Body::File(_) | Body::Flow(_) | Body::Segment(_) | Body::Tls(_) => {
+            Body::ExecFailure(_) | Body::File(_) => {
                 self.touch(time, key);
             }
+            // A socket whose owner is not known says nothing of a process.
+            Body::Flow(_) if key.pid == 0 => {}
+            Body::Flow(_) => {
+                self.touch(time, key);
+            }
+            // There are many of them, and its flow has told of the process.
+            Body::Segment(_) | Body::Tls(_) | Body::Traffic(_) => {}
         }
     }
 

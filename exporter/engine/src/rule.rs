@@ -9,6 +9,7 @@ mod index;
 mod message;
 mod meter;
 mod moment;
+mod network;
 mod process;
 mod skip;
 mod types;
@@ -30,6 +31,7 @@ use meter::Meter;
 use moment::Moment;
 use watch::Watches;
 
+pub use network::{Held, Needs};
 pub use types::{Finding, Matches, RuleError, RuleId, RuleInfo};
 
 /// Compiled rules. Immutable; share it by `Arc`.
@@ -40,6 +42,7 @@ pub struct RuleSet {
     ids: HashMap<String, RuleId>,
     process: process::Rules,
     watches: Watches,
+    network: network::Rules,
 }
 
 /// `when` and `except`.
@@ -71,8 +74,13 @@ impl RuleSet {
             exec_failures: self.process.has(Moment::ExecFailure),
             credentials: enabled(|event| event == ProcessRuleEvent::RootEscalation),
             watches: self.watches.points(),
-            network: None,
+            network: self.network.interest(),
         }
+    }
+
+    /// What of the connections' bytes the enabled rules read.
+    pub fn needs(&self) -> Needs {
+        self.network.needs()
     }
 
     /// All rules, disabled ones too; a [`RuleId`] is the index.
@@ -110,6 +118,7 @@ impl RuleSet {
         };
         match &event.body {
             Body::File(file) => self.watches.evaluate(&context, file, candidates, &mut found),
+            Body::Flow(_) | Body::Traffic(_) => self.network.evaluate(&context, candidates, &mut found),
             body => moment::of(body).for_each(|moment| self.process.evaluate(&context, moment, candidates, &mut found)),
         }
     }

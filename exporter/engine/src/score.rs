@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     alert::{Contribution, ScoreView},
-    event::{BootTime, Bytes, ProcessKey},
+    event::{BootTime, Bytes, Direction, ProcessKey},
     spec::{ScoreSettings, Severity},
 };
 
@@ -54,7 +54,7 @@ pub(crate) struct Scores {
     settings: ScoreSettings,
     subjects: HashMap<Subject, Score>,
     /// By kind: when it was last raised, the order of eviction.
-    recency: [BTreeMap<u64, Subject>; 3],
+    recency: [BTreeMap<u64, Subject>; SubjectKind::ALL.len()],
     raises: u64,
     evicted: u64,
     /// Thresholds reached by what one alert had told already.
@@ -104,7 +104,7 @@ impl Scores {
         if points.points == 0 {
             return None;
         }
-        let threshold = f64::from(self.threshold(subject.kind()).max(1));
+        let threshold = f64::from(self.threshold(subject).max(1));
         let half_life = self.settings.half_life;
         let score = self.entry(subject, points.time, label);
         score.decay(points.time, half_life);
@@ -155,13 +155,13 @@ impl Scores {
             subject_kind: subject.kind().name(),
             subject: score.label.clone(),
             points: score.shown(),
-            threshold: self.threshold(subject.kind()),
+            threshold: self.threshold(subject),
             contributions: contributions.collect(),
         })
     }
 
     /// The points of the highest of each kind at `now`.
-    pub(crate) fn highest(&self, now: BootTime) -> [(SubjectKind, f64); 3] {
+    pub(crate) fn highest(&self, now: BootTime) -> [(SubjectKind, f64); SubjectKind::ALL.len()] {
         let mut highest = SubjectKind::ALL.map(|kind| (kind, 0.0));
         for (subject, score) in &self.subjects {
             let points = score.points * left(now.0.saturating_sub(score.at.0), self.settings.half_life);
@@ -174,7 +174,7 @@ impl Scores {
     /// How near the subject is to its threshold.
     pub(crate) fn fraction(&self, subject: &Subject) -> f64 {
         let points = self.subjects.get(subject).map_or(0.0, |score| score.points);
-        points / f64::from(self.threshold(subject.kind()).max(1))
+        points / f64::from(self.threshold(subject).max(1))
     }
 
     /// The rules that contributed, each once, with the highest severity among the contributions.
@@ -220,11 +220,15 @@ impl Scores {
         self.told
     }
 
-    fn threshold(&self, kind: SubjectKind) -> u32 {
-        let own = match kind {
-            SubjectKind::Lineage => self.settings.lineage_threshold,
-            SubjectKind::Container => self.settings.container_threshold,
-            SubjectKind::Host => self.settings.host_threshold,
+    fn threshold(&self, subject: &Subject) -> u32 {
+        let own = match subject {
+            Subject::Lineage(_) => self.settings.lineage_threshold,
+            Subject::Container(_) => self.settings.container_threshold,
+            Subject::Host => self.settings.host_threshold,
+            Subject::Transaction(_, Direction::Outgoing) | Subject::Remote(_, Direction::Outgoing) => {
+                self.settings.outgoing_threshold
+            }
+            Subject::Transaction(..) | Subject::Remote(..) => self.settings.incoming_threshold,
         };
         own.unwrap_or(self.settings.threshold)
     }
@@ -274,7 +278,7 @@ impl Scores {
         }
         let alerted = |narrower: &Subject| self.subjects.get(narrower).is_some_and(|score| score.level > 0);
         match subject {
-            Subject::Lineage(_) => false,
+            Subject::Lineage(_) | Subject::Transaction(..) | Subject::Remote(..) => false,
             Subject::Container(_) => {
                 all(&|points| points.lineage == first.lineage) && alerted(&Subject::Lineage(first.lineage))
             }

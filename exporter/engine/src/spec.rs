@@ -2,9 +2,13 @@
 //!
 //! The program reads them from TOML (with positions, which stay there), the engine compiles them. Text of predicates stays text here.
 
+mod network;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::FileOp;
+
+pub use network::{Holds, NetworkEvent, NetworkProtocol, NetworkRule, NetworkSettings, RuleDirection};
 
 /// How bad. Ordered: `Info < Low < Medium < High < Critical`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -157,6 +161,10 @@ pub struct ScoreSettings {
     pub container_threshold: Option<u32>,
     /// Threshold of the host.
     pub host_threshold: Option<u32>,
+    /// Threshold of an HTTP transaction and of a remote address, on connections that others opened to us.
+    pub incoming_threshold: Option<u32>,
+    /// The same on connections that we opened.
+    pub outgoing_threshold: Option<u32>,
     /// Most subjects of one kind that are remembered; the least recently raised is evicted, and counted.
     pub max_subjects: usize,
     /// Nanoseconds in which repeats are folded.
@@ -173,6 +181,8 @@ impl Default for ScoreSettings {
             lineage_threshold: None,
             container_threshold: None,
             host_threshold: None,
+            incoming_threshold: None,
+            outgoing_threshold: None,
             max_subjects: 10_000,
             fold_window: 60_000_000_000,
             fold_after: 5,
@@ -187,6 +197,10 @@ pub struct Specs {
     pub process: Vec<ProcessRule>,
     /// File watches.
     pub watches: Vec<FileWatch>,
+    /// Network rules.
+    pub network: Vec<NetworkRule>,
+    /// What holds for all network rules.
+    pub network_settings: NetworkSettings,
     /// Scores and folding.
     pub score: ScoreSettings,
 }

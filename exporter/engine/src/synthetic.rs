@@ -13,11 +13,12 @@
 //! assert_eq!(events.len(), 5);
 //! ```
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::SocketAddr};
 
 use crate::event::{
-    Body, BootTime, Bytes, CredentialChange, Credentials, Event, Exec, ExecFailure, Exit, ExitReason, FileEvent,
-    FileOp, Flavour, Fork, Header, Namespaces, ProcessKey, ProcessSnapshot, Value,
+    Body, BootTime, Bytes, CredentialChange, Credentials, Direction, Endpoints, Event, Exec, ExecFailure, Exit,
+    ExitReason, FileEvent, FileOp, Flavour, FlowChange, FlowEvent, FlowKey, FlowTotals, Fork, Header, Namespaces,
+    ProcessKey, ProcessSnapshot, Value,
 };
 
 /// Between two events when nothing else is said: 1 ms.
@@ -209,6 +210,28 @@ impl Synthetic {
         self.push(key, Body::File(Box::new(file)))
     }
 
+    /// A socket of the process changes its state. Both ends are `address:port`; the flow is 1 unless `more` says otherwise.
+    pub fn flow(
+        &mut self,
+        pid: u32,
+        change: FlowChange,
+        direction: Direction,
+        local: &str,
+        remote: &str,
+        more: impl FnOnce(&mut FlowEvent),
+    ) -> &mut Self {
+        let key = self.key(pid);
+        let mut flow = FlowEvent {
+            flow: FlowKey(1),
+            change,
+            direction,
+            endpoints: ends(local, remote),
+            totals: FlowTotals::default(),
+        };
+        more(&mut flow);
+        self.push(key, Body::Flow(Box::new(flow)))
+    }
+
     /// The process ends by itself.
     pub fn exit(&mut self, pid: u32, code: u8) -> &mut Self {
         self.end(pid, ExitReason::Code(code))
@@ -258,6 +281,15 @@ impl Synthetic {
         self.now += STEP;
         self.seq += 1;
         self
+    }
+}
+
+fn ends(local: &str, remote: &str) -> Endpoints {
+    let parse = |end: &str| end.parse().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
+    Endpoints {
+        local: parse(local),
+        remote: parse(remote),
+        netns: 3,
     }
 }
 

@@ -1,7 +1,9 @@
 //! From what the engine knows to what an alert shows.
 
+use std::net::SocketAddr;
+
 use crate::{
-    alert::{ContainerView, FileView, NamespacesView, ProcessView},
+    alert::{ContainerView, FileView, NamespacesView, NetworkView, ProcessView},
     container::id_of_cgroup,
     event::{Body, Bytes, Event, ExitReason, FileEvent, FileOp, FlowChange, ProcessKey, ProcessSnapshot, Value},
     names,
@@ -51,6 +53,28 @@ pub(crate) fn file(event: &Event) -> Option<FileView> {
         }),
         _ => None,
     }
+}
+
+/// The connection that an event is about.
+pub(crate) fn network(event: &Event) -> Option<NetworkView> {
+    let (direction, ends, totals, tls) = match &event.body {
+        Body::Flow(flow) => (flow.direction, Some(flow.endpoints), flow.totals, false),
+        Body::Traffic(traffic) => (traffic.direction, traffic.endpoints, traffic.totals, traffic.tls),
+        _ => return None,
+    };
+    let listening = ends.is_some_and(|ends| ends.remote.port() == 0);
+    let end = |end: Option<SocketAddr>| end.map(|end| end.to_string());
+    Some(NetworkView {
+        direction,
+        local: end(ends.map(|ends| ends.local)),
+        peer: end(ends.filter(|_| !listening).map(|ends| ends.remote)),
+        namespace: ends.map(|ends| ends.netns).filter(|netns| *netns != 0),
+        tls,
+        bytes_sent: (!listening).then_some(totals.bytes_sent),
+        bytes_received: (!listening).then_some(totals.bytes_received),
+        retransmits: (totals.retransmits != 0).then_some(totals.retransmits),
+        duration: (totals.duration != 0).then_some(totals.duration as f64 / 1e9),
+    })
 }
 
 /// The container that the process is in.

@@ -61,6 +61,8 @@ fn the_highest_score_halves_with_time() {
             (SubjectKind::Lineage, points),
             (SubjectKind::Container, 0.0),
             (SubjectKind::Host, points),
+            (SubjectKind::Transaction, 0.0),
+            (SubjectKind::Remote, 0.0),
         ]
     };
     assert_eq!(scores(0), expected(40.0));

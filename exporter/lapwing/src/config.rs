@@ -2,6 +2,7 @@
 
 mod draft;
 mod layers;
+mod lists;
 mod load;
 mod parse;
 mod position;
@@ -23,6 +24,7 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use lapwing_engine::{rule::RuleSet, spec::Specs};
@@ -84,8 +86,8 @@ pub struct Config {
     pub process: Process,
     /// The file sensor.
     pub file: Switch,
-    /// The network sensor: its room is kept, it cannot be switched on yet.
-    pub network: Switch,
+    /// The network sensor.
+    pub network: Network,
 }
 
 /// `[agent]`
@@ -247,6 +249,75 @@ pub struct Switch {
     pub enabled: bool,
 }
 
+/// `[network]`, the rules apart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Network {
+    /// Whether network rules are matched, and any network hook is attached.
+    pub enabled: bool,
+    /// Whose connections the kernel looks at.
+    pub mode: ProcessMode,
+    /// The processes of `mode`: names (`comm`) or absolute paths of executables.
+    pub processes: Vec<String>,
+    /// Whether plaintext is taken from TLS libraries.
+    pub https: OnOff,
+    /// Globs over ids: the rules that apply to connections that others opened to us.
+    pub incoming_rules: Vec<String>,
+    /// Globs over ids: the rules that apply to connections that we opened.
+    pub outgoing_rules: Vec<String>,
+    /// Globs over ids: rules that never match.
+    pub ignored_rules: Vec<String>,
+    /// Networks that are never a subject; their X-Forwarded-For is believed.
+    pub proxies: Vec<IpNet>,
+    /// Most bytes that the kernel copies, and the engine reads, of one message.
+    pub max_bytes_per_message: MessageBytes,
+    /// Threshold of transactions and remote addresses on connections that others opened; absent: the score's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incoming_threshold: Option<u32>,
+    /// The same on connections that we opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outgoing_threshold: Option<u32>,
+    /// Whether alerts quote what a connection carried.
+    pub excerpts: bool,
+    /// Most connections that are remembered.
+    pub max_flows: usize,
+    /// Most bytes of all connections together that wait to become messages.
+    #[serde(with = "as_size")]
+    pub max_buffered: u32,
+}
+
+/// `max_bytes_per_message`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageBytes {
+    /// Of a request.
+    #[serde(with = "as_size")]
+    pub request: u32,
+    /// Of a response.
+    #[serde(with = "as_size")]
+    pub response: u32,
+}
+
+/// Which processes `processes` stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProcessMode {
+    /// Everybody's connections.
+    All,
+    /// Those of `processes`.
+    Only,
+    /// Those of others.
+    Except,
+}
+
+/// A switch with two names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnOff {
+    /// Not done.
+    Off,
+    /// Done.
+    On,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -302,7 +373,25 @@ impl Default for Config {
                 keep_exited: Duration::from_secs(60),
             },
             file: Switch { enabled: true },
-            network: Switch { enabled: false },
+            network: Network {
+                enabled: false,
+                mode: ProcessMode::All,
+                processes: Vec::new(),
+                https: OnOff::Off,
+                incoming_rules: vec!["*".into()],
+                outgoing_rules: vec!["*".into()],
+                ignored_rules: Vec::new(),
+                proxies: Vec::new(),
+                max_bytes_per_message: MessageBytes {
+                    request: 128 << 10,
+                    response: 512 << 10,
+                },
+                incoming_threshold: None,
+                outgoing_threshold: None,
+                excerpts: false,
+                max_flows: 65_536,
+                max_buffered: 64 << 20,
+            },
         }
     }
 }

@@ -74,9 +74,9 @@ pub struct State {
     /// Silences in force that cover critical alerts.
     pub hiding_critical: u64,
     /// The highest scores.
-    pub scores: [(SubjectKind, f64); 3],
+    pub scores: [(SubjectKind, f64); SubjectKind::ALL.len()],
     /// How full its tables are.
-    pub tables: [TableSize; 3],
+    pub tables: Vec<TableSize>,
     /// What went through the reorder buffer.
     pub reorder: ReorderCounters,
     /// Events held in it.

@@ -92,6 +92,7 @@ pub fn settings(loaded: &Loaded, hostname: &str) -> Settings {
         table,
         hostname: hostname.to_owned(),
         active_for: u64::try_from(loaded.config.metrics.active_for.as_nanos()).unwrap_or(u64::MAX),
+        network: loaded.specs.network_settings.clone(),
     }
 }
 

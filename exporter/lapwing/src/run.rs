@@ -130,7 +130,7 @@ pub fn options(config: &Config, flavour: Option<Flavour>) -> Options {
 
 /// How many rules are loaded.
 fn count(loaded: &Loaded) -> usize {
-    loaded.specs.process.len() + loaded.specs.watches.len()
+    loaded.specs.process.len() + loaded.specs.watches.len() + loaded.specs.network.len()
 }
 
 /// What others may ask the agent at; closed when dropped.

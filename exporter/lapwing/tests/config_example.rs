@@ -81,6 +81,11 @@ fn every_key_of_rules_and_overrides_is_there_and_the_examples_compile() {
             keys(all["file"]["watch"].as_array().expect("a list")),
             &[],
         ),
+        (
+            "[[network.rule]]",
+            keys(all["network"]["rule"].as_array().expect("a list")),
+            &[],
+        ),
         ("[[override]]", keys(overrides), &[]),
     ] {
         let given: BTreeSet<String> = given

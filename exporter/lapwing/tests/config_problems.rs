@@ -140,9 +140,48 @@ fn values_of_settings() {
             ],
         ),
         ("[metrics]\nlisten = \"[::]:19754\"\ninsecure = true", &[]),
+        ("[network]\nenabled = true", &[]),
         (
-            "[network]\nenabled = true",
-            &["f:2:11: the network sensor does not exist in this version; write enabled = false"],
+            "[network]\nmode = \"some\"",
+            &["f:2:8: mode cannot be \"some\"; write one of \"all\", \"only\", \"except\""],
+        ),
+        (
+            "[network]\nmode = \"only\"",
+            &["f:2:8: this mode needs processes; write processes = [\"nginx\"], or mode = \"all\""],
+        ),
+        (
+            "[network]\nprocesses = [\"nginx\"]",
+            &["f:2:13: processes has no meaning with mode = \"all\"; \
+               write mode = \"only\" or \"except\", or remove processes"],
+        ),
+        (
+            "[network]\nmode = \"only\"\nprocesses = [\"bin/x\"]",
+            &[
+                "f:2:8: this mode needs processes; write processes = [\"nginx\"], or mode = \"all\"",
+                "f:3:13: processes: \"bin/x\" is neither a name nor an absolute path; \
+                 write a process' name as ps -o comm shows it, or the absolute path of an executable",
+            ],
+        ),
+        (
+            "[network]\nproxies = [\"10.0.0.0/8\", \"10.0.0.0/33\"]",
+            &[
+                "f:2:11: proxies: \"10.0.0.0/33\" is neither an IP address nor a network; \
+               write for example \"10.0.0.0/8\" or \"2001:db8::/32\"",
+            ],
+        ),
+        (
+            "[network]\nignored_rules = [\"[\"]\nincoming_rules = 5",
+            &[
+                "f:2:17: ignored_rules: \"[\" is no glob: the glob has a [ without its ]; write a rule's id; * stands for any text, ? for one character",
+                "f:3:18: incoming_rules must be a list of strings, not an integer; write incoming_rules = [\"*\"]",
+            ],
+        ),
+        (
+            "[network]\nmax_bytes_per_message = { request = \"1B\" }",
+            &[
+                "f:2:25: max_bytes_per_message: request must be from 1KiB to 16MiB, not \"1B\"; \
+               write { request = \"128KiB\", response = \"512KiB\" }",
+            ],
         ),
     ]);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AlertSeries, Engine};
+use super::{AlertSeries, Engine, network};
 use crate::{
     alert::{ActionResult, Alert, MaskView},
     event::{Bytes, Event},
@@ -72,7 +72,7 @@ impl Engine {
             lineage,
             container,
         };
-        let subjects = subjects(&points);
+        let subjects = self.subjects(event, finding, &points);
         for subject in &subjects {
             self.score(event, subject, &points, out);
         }
@@ -162,6 +162,8 @@ impl Engine {
             }
             Subject::Container(id) => id.to_text(),
             Subject::Host => hostname.clone(),
+            Subject::Transaction(..) => network::transaction(event),
+            Subject::Remote(address, _) => network::remote(address),
         };
         let Some(raised) = self.scores.raise(subject, label, points) else {
             return;
@@ -256,21 +258,12 @@ fn score_alert(
         process: Some(view::process(table, &event.header.process)),
         lineage: view::lineage(table, &event.header.process),
         file: None,
-        network: None,
+        network: view::network(event),
         container: view::container(table, &event.header.process),
         score: Some(score),
         partial: view::partial(table, event),
         masked: None,
     })
-}
-
-/// Who a match is held against, the narrowest first.
-fn subjects(points: &Points) -> Vec<Subject> {
-    let container = points.container.clone().map(Subject::Container);
-    [Some(Subject::Lineage(points.lineage)), container, Some(Subject::Host)]
-        .into_iter()
-        .flatten()
-        .collect()
 }
 
 fn describe(rules: &RuleSet, table: &Table, event: &Event, finding: &Finding, id: &str) -> Alert {
@@ -292,7 +285,7 @@ fn describe(rules: &RuleSet, table: &Table, event: &Event, finding: &Finding, id
         process: Some(view::process(table, &event.header.process)),
         lineage: view::lineage(table, &event.header.process),
         file: view::file(event),
-        network: None,
+        network: view::network(event),
         container: view::container(table, &event.header.process),
         score: None,
         partial: view::partial(table, event),

@@ -70,6 +70,8 @@ impl EventCounts {
             }
             Body::Segment(_) => FIRST_NETWORK_KIND + 7,
             Body::Tls(_) => FIRST_NETWORK_KIND + 8,
+            // Made here of what was counted already.
+            Body::Traffic(_) => return,
         };
         self.0[kind] += 1;
     }
@@ -172,7 +174,7 @@ impl Counters {
         }
         // A score alert has the severity of the worst match and the sensor of the last: any of one with any of the other.
         for (severity, sensor) in severities.iter().flat_map(|a| sensors.iter().map(move |b| (*a, *b))) {
-            for kind in SubjectKind::ALL {
+            for kind in SubjectKind::of(sensor) {
                 self.series(Arc::from(kind.rule()), severity, sensor);
             }
         }

@@ -22,6 +22,17 @@ pub enum Direction {
     Unknown,
 }
 
+impl Direction {
+    /// The name in alerts and rules.
+    pub fn name(self) -> &'static str {
+        match self {
+            Direction::Incoming => "incoming",
+            Direction::Outgoing => "outgoing",
+            Direction::Unknown => "unknown",
+        }
+    }
+}
+
 /// Which way bytes went, seen from this host's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -4,7 +4,9 @@ use std::cell::{OnceCell, RefCell};
 
 use super::Scratch;
 use crate::{
-    event::{Body, Event, FileEvent, ProcessKey, ProcessSnapshot},
+    event::{
+        Body, Direction, Endpoints, Event, FileEvent, FlowChange, FlowTotals, ProcessKey, ProcessSnapshot, Traffic,
+    },
     process::Table,
 };
 
@@ -15,6 +17,19 @@ pub struct Proc<'a> {
     pub key: ProcessKey,
     /// What it is.
     pub snapshot: &'a ProcessSnapshot,
+}
+
+/// What rules can ask of every connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Connection<'a> {
+    /// Who opened it.
+    pub direction: Direction,
+    /// Its ends, when known.
+    pub endpoints: Option<&'a Endpoints>,
+    /// What has passed so far.
+    pub totals: &'a FlowTotals,
+    /// Whether it was read from a TLS library.
+    pub tls: bool,
 }
 
 /// An event and what is known around it. Nothing is looked up before a field asks for it.
@@ -69,12 +84,43 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The connection, if the event is about one.
+    pub fn connection(&self) -> Option<Connection<'a>> {
+        Some(match &self.event.body {
+            Body::Flow(flow) => Connection {
+                direction: flow.direction,
+                endpoints: Some(&flow.endpoints),
+                totals: &flow.totals,
+                tls: false,
+            },
+            Body::Traffic(traffic) => Connection {
+                direction: traffic.direction,
+                endpoints: traffic.endpoints.as_ref(),
+                totals: &traffic.totals,
+                tls: traffic.tls,
+            },
+            _ => return None,
+        })
+    }
+
+    /// What it carried, if the event is about that.
+    pub fn traffic(&self) -> Option<&'a Traffic> {
+        match &self.event.body {
+            Body::Traffic(traffic) => Some(traffic),
+            _ => None,
+        }
+    }
+
     /// 0, or the errno with which the kernel refused.
     pub fn errno(&self) -> i32 {
         match &self.event.body {
             Body::File(file) => file.errno,
             Body::ExecFailure(failure) => failure.errno,
             Body::Credentials(change) => change.errno,
+            Body::Flow(flow) => match flow.change {
+                FlowChange::Refused(errno) => errno,
+                _ => 0,
+            },
             _ => 0,
         }
     }

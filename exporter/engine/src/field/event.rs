@@ -58,6 +58,7 @@ pub(crate) fn name_of(body: &Body) -> &'static str {
         },
         Body::Segment(_) => "network.segment",
         Body::Tls(_) => "network.tls",
+        Body::Traffic(traffic) => traffic.name(),
     }
 }
 

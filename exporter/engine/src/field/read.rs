@@ -1,5 +1,7 @@
 //! Reading a field's values.
 
+use std::{net::IpAddr, sync::Arc};
+
 use super::{Context, Field, Proc};
 
 /// One value.
@@ -9,6 +11,8 @@ pub enum Scalar<'a> {
     Text(&'a [u8]),
     /// A number; 1 and 0 for true and false.
     Number(i64),
+    /// An IP address.
+    Address(IpAddr),
 }
 
 impl From<u32> for Scalar<'_> {
@@ -64,17 +68,32 @@ pub enum Read {
     Event(for<'a> fn(&Context<'a>) -> Option<Scalar<'a>>),
     /// Several values from the event.
     EventMany(for<'a> fn(&Context<'a>, &mut dyn FnMut(Scalar<'a>) -> bool) -> bool),
+    /// Several values from the event, each with a name: all of them, or those of one name.
+    EventNamed(for<'a> fn(&Context<'a>, Option<&[u8]>, &mut dyn FnMut(Scalar<'a>) -> bool) -> bool),
+    /// A stretch of a stream, with the number of bytes before it.
+    EventSpan(for<'a> fn(&Context<'a>) -> Option<(&'a [u8], u64)>),
     /// From a process.
     Of(Who, Get),
 }
 
+/// What stands in brackets after a field's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selector {
+    /// `[2]`
+    Index(u32),
+    /// `[user-agent]`
+    Name(Arc<[u8]>),
+    /// `[0:16]`: from which byte, and how many.
+    Span(u32, u32),
+}
+
 /// A field as a rule names it, with its selector.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct FieldRef {
     /// The field.
     pub field: &'static Field,
-    /// The number in brackets.
-    pub selector: Option<u32>,
+    /// What stands in brackets.
+    pub selector: Option<Selector>,
 }
 
 impl PartialEq for FieldRef {
@@ -89,6 +108,11 @@ impl FieldRef {
         match self.field.read {
             Read::Event(get) => get(context).is_some_and(test),
             Read::EventMany(visit) => visit(context, &mut test),
+            Read::EventNamed(visit) => visit(context, self.name(), &mut test),
+            Read::EventSpan(get) => get(context).is_some_and(|(bytes, before)| match self.span() {
+                None => test(Scalar::Text(bytes)),
+                Some(span) => within(bytes, before, span).is_some_and(|bytes| test(Scalar::Text(bytes))),
+            }),
             Read::Of(Who::Process, get) => context
                 .process()
                 .is_some_and(|proc| self.of(context, get, proc, &mut test)),
@@ -96,7 +120,7 @@ impl FieldRef {
                 .ancestors()
                 .next()
                 .is_some_and(|proc| self.of(context, get, proc, &mut test)),
-            Read::Of(Who::Ancestors, get) => match self.selector {
+            Read::Of(Who::Ancestors, get) => match self.index() {
                 None => context.ancestors().any(|proc| self.of(context, get, proc, &mut test)),
                 Some(0) => context
                     .process()
@@ -111,13 +135,36 @@ impl FieldRef {
 
     /// How much reading it costs, for the order of checks.
     pub fn cost(&self) -> u32 {
-        match (self.field.read, self.selector) {
+        match (self.field.read, self.index()) {
             (Read::Event(_), _) => 1,
-            (Read::EventMany(_), _) => 10,
+            (Read::EventMany(_) | Read::EventNamed(_) | Read::EventSpan(_), _) => 10,
             (Read::Of(Who::Process, get), _) => 2 + get.cost(),
             (Read::Of(Who::Parent, get), _) => 6 + get.cost(),
             (Read::Of(Who::Ancestors, get), Some(n)) => 6 * n.min(20) + get.cost(),
             (Read::Of(Who::Ancestors, get), None) => 100 + 8 * get.cost(),
+        }
+    }
+
+    /// The number in brackets.
+    pub fn index(&self) -> Option<u32> {
+        match self.selector {
+            Some(Selector::Index(number)) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The name in brackets.
+    pub fn name(&self) -> Option<&[u8]> {
+        match &self.selector {
+            Some(Selector::Name(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    fn span(&self) -> Option<(u64, u64)> {
+        match self.selector {
+            Some(Selector::Span(from, length)) => Some((u64::from(from), u64::from(length))),
+            _ => None,
         }
     }
 
@@ -130,7 +177,7 @@ impl FieldRef {
                     .compose(self.field, proc, compose)
                     .is_some_and(|text| test(Scalar::Text(text)))
             }
-            Get::Many(visit) => match self.selector {
+            Get::Many(visit) => match self.index() {
                 None => visit(proc, &mut *test),
                 Some(wanted) => {
                     let mut index = 0;
@@ -148,6 +195,16 @@ impl FieldRef {
     }
 }
 
+/// What of `bytes`, which `before` others precede, lies in the span; None when nothing does.
+fn within(bytes: &[u8], before: u64, (from, length): (u64, u64)) -> Option<&[u8]> {
+    let end = from
+        .saturating_add(length)
+        .saturating_sub(before)
+        .min(bytes.len() as u64);
+    let start = from.saturating_sub(before).min(end);
+    (start < end).then(|| &bytes[start as usize..end as usize])
+}
+
 impl Get {
     fn cost(self) -> u32 {
         match self {
@@ -163,11 +220,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_span_is_cut_out_of_the_piece_that_is_there() {
+        let piece = b"0123456789";
+        assert_eq!(within(piece, 0, (0, 4)), Some(&b"0123"[..]));
+        assert_eq!(within(piece, 100, (98, 5)), Some(&b"012"[..]));
+        assert_eq!(within(piece, 100, (104, 50)), Some(&b"456789"[..]));
+        assert_eq!(within(piece, 100, (0, 4)), None, "it has passed");
+        assert_eq!(within(piece, 0, (10, 4)), None, "it is still to come");
+        assert_eq!(within(piece, u64::MAX, (0, u64::MAX)), None);
+    }
+
+    #[test]
     fn reading_an_ancestor_costs_more_than_reading_the_event() {
         let cost = |name: &str, selector| super::super::find(name).map(|field| FieldRef { field, selector }.cost());
         assert!(cost("fs.path.name", None) < cost("proc.name", None));
         assert!(cost("proc.name", None) < cost("proc.pname", None));
-        assert!(cost("proc.pname", None) < cost("proc.aname", Some(3)));
-        assert!(cost("proc.aname", Some(3)) < cost("proc.aname", None));
+        assert!(cost("proc.pname", None) < cost("proc.aname", Some(Selector::Index(3))));
+        assert!(cost("proc.aname", Some(Selector::Index(3))) < cost("proc.aname", None));
     }
 }

@@ -15,10 +15,12 @@ fn values(events: &[Event], name: &str, selector: Option<u32>) -> Vec<String> {
     let context = Context::new(&events[events.len() - 1], &table, &mut scratch);
     let field = find(name).unwrap_or_else(|| panic!("{name}"));
     let mut values = Vec::new();
+    let selector = selector.map(Selector::Index);
     FieldRef { field, selector }.any(&context, |value| {
         values.push(match value {
             Scalar::Text(text) => String::from_utf8_lossy(text).into_owned(),
             Scalar::Number(number) => number.to_string(),
+            Scalar::Address(address) => address.to_string(),
         });
         false
     });
@@ -49,7 +51,7 @@ fn every_name_is_unique_documented_and_lower_case() {
             field
                 .name
                 .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || b"._".contains(&byte)),
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._".contains(&byte)),
             "{}",
             field.name
         );

@@ -66,9 +66,11 @@ impl Details {
             _ => None,
         };
         let remote = match &event.body {
-            Body::Flow(flow) => Some(flow.endpoints.remote.ip().to_canonical().to_string()),
+            Body::Flow(flow) => Some(flow.endpoints),
+            Body::Traffic(traffic) => traffic.endpoints,
             _ => None,
         };
+        let remote = remote.map(|ends| ends.remote.ip().to_canonical().to_string());
         Details([
             process.map(|snapshot| snapshot.name.clone()),
             process.and_then(|snapshot| known(&snapshot.executable)),

@@ -44,10 +44,11 @@ impl Node {
                 .collect::<Option<Vec<_>>>()
                 .map(|all| all.concat()),
             Node::Not(_) => None,
-            Node::Check(check) if check.field.cost() > MAX_FIELD_COST => None,
+            // What an event says before a transformation is not what is compared.
+            Node::Check(check) if check.field.cost() > MAX_FIELD_COST || !check.transforms.is_empty() => None,
             Node::Check(check) => {
                 let anchored = |anchor| Anchored {
-                    field: check.field,
+                    field: check.field.clone(),
                     anchor,
                 };
                 match &check.test {

@@ -1,9 +1,11 @@
 //! One check, compiled: a field and a test of its values.
 
+use ipnet::IpNet;
 use memchr::memmem::Finder;
 use regex::bytes::Regex;
 
-use super::Glob;
+use super::transform;
+use super::{Glob, Transform};
 use crate::{
     field::{Context, FieldRef, Scalar},
     paths::PathMap,
@@ -13,6 +15,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Check {
     pub(super) field: FieldRef,
+    /// What is done to its values before, the first one first.
+    pub(super) transforms: Box<[Transform]>,
     pub(super) test: Test,
 }
 
@@ -35,6 +39,8 @@ pub(super) enum Test {
     Number(Compare, i64),
     /// Sorted.
     InNumbers(Box<[i64]>),
+    /// In one of them, or (false) in none.
+    Networks(Box<[IpNet]>, bool),
 }
 
 /// How two numbers are compared.
@@ -82,6 +88,13 @@ impl Test {
         match value {
             Scalar::Text(text) => self.holds_text(text),
             Scalar::Number(number) => self.holds_number(number),
+            Scalar::Address(address) => match self {
+                Test::Exists => true,
+                Test::Networks(networks, wanted) => {
+                    networks.iter().any(|network| network.contains(&address)) == *wanted
+                }
+                _ => false,
+            },
         }
     }
 
@@ -97,7 +110,7 @@ impl Test {
             Test::Glob(glob) => glob.matches(text),
             Test::Regex(regex) => regex.is_match(text),
             Test::Below { set, .. } => set.covers(text),
-            Test::Number(..) | Test::InNumbers(_) => false,
+            Test::Number(..) | Test::InNumbers(_) | Test::Networks(..) => false,
         }
     }
 
@@ -120,7 +133,7 @@ impl Test {
             Test::Exists | Test::Number(..) => 0,
             Test::Equal(_) | Test::NotEqual(_) | Test::StartsWith(_) | Test::EndsWith(_) | Test::InNumbers(_) => 1,
             Test::In(_) => 2,
-            Test::Below { .. } => 4,
+            Test::Below { .. } | Test::Networks(..) => 4,
             Test::Contains(_) => 8,
             Test::Glob(_) => 15,
             Test::Regex(_) => 40,
@@ -129,12 +142,21 @@ impl Test {
 }
 
 impl Check {
-    pub(super) fn new(field: FieldRef, test: Test) -> Check {
-        Check { field, test }
+    pub(super) fn new(field: FieldRef, transforms: Box<[Transform]>, test: Test) -> Check {
+        Check {
+            field,
+            transforms,
+            test,
+        }
     }
 
     pub(super) fn matches(&self, context: &Context<'_>) -> bool {
-        self.field.any(context, |value| self.test.holds(value))
+        self.field.any(context, |value| match value {
+            Scalar::Text(text) if !self.transforms.is_empty() => {
+                self.test.holds_text(&transform::all(&self.transforms, text))
+            }
+            value => self.test.holds(value),
+        })
     }
 
     pub(super) fn cost(&self) -> u32 {
@@ -143,6 +165,6 @@ impl Check {
         } else {
             1
         };
-        self.field.cost() + values * self.test.cost()
+        self.field.cost() + values * (self.test.cost() + 30 * self.transforms.len() as u32)
     }
 }

@@ -1,11 +1,13 @@
 //! Tokens to nodes.
 
+use std::sync::Arc;
+
 use super::{
-    Check, MAX_DEPTH, MAX_LENGTH, Node, PredicateError,
+    Check, MAX_DEPTH, MAX_LENGTH, Node, PredicateError, Transform,
     lex::{Kind, Token, tokens},
-    value,
+    transform, value,
 };
-use crate::field::{self, FieldRef, Kinds};
+use crate::field::{self, Field, FieldRef, Kinds, Selector};
 
 const OPERATORS: [&str; 12] = [
     "in",
@@ -102,13 +104,14 @@ impl<'a> Parser<'a> {
     }
 
     fn check(&mut self) -> Result<Check, PredicateError> {
-        let field = self.field()?;
+        let mut transforms = Vec::new();
+        let field = self.operand(&mut transforms)?;
         let token = self.next();
         let operator = match &token.kind {
             Kind::Symbol(symbol) => symbol,
             Kind::Word(word) => match OPERATORS[..9].iter().find(|operator| *operator == word) {
                 Some(operator) => operator,
-                None => return Err(no_operator(token.offset, field, word)),
+                None => return Err(no_operator(token.offset, &field, word)),
             },
             other => {
                 let message = format!(
@@ -119,11 +122,59 @@ impl<'a> Parser<'a> {
                 return Err(PredicateError {
                     offset: token.offset,
                     message,
-                    help: operator_help(field),
+                    help: operator_help(&field),
                 });
             }
         };
-        value::check(self, field, operator, token.offset)
+        value::check(self, field, transforms.into(), operator, token.offset)
+    }
+
+    /// A field, or a transformation of one: `lower(http.host)`.
+    fn operand(&mut self, transforms: &mut Vec<Transform>) -> Result<FieldRef, PredicateError> {
+        let token = self.peek().clone();
+        let called = self.tokens.get(self.at + 1).map(|next| &next.kind) == Some(&Kind::Open);
+        let word = match token.kind {
+            Kind::Word(word) if called && !OPERATORS.contains(&word) => word,
+            _ => return self.field(),
+        };
+        let refused = |message: String, help: String| PredicateError {
+            offset: token.offset,
+            message,
+            help,
+        };
+        let Some(transform) = Transform::named(word) else {
+            let help = match field::nearest_of(word, Transform::names()) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("there are {}", Transform::names().collect::<Vec<_>>().join(", ")),
+            };
+            return Err(refused(format!("there is no transformation {word:?}"), help));
+        };
+        self.next();
+        self.next();
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(refused(
+                "nested too deeply".into(),
+                format!("at most {MAX_DEPTH} levels are allowed"),
+            ));
+        }
+        let field = self.operand(transforms)?;
+        self.depth -= 1;
+        self.expect_close(")")?;
+        if !matches!(field.field.kind, field::Type::Text | field::Type::Path) {
+            let message = format!(
+                "{word} changes texts, {} is {}",
+                field.field.name,
+                field.field.kind.name()
+            );
+            return Err(refused(message, format!("write {} alone", field.field.name)));
+        }
+        transforms.push(transform);
+        if transforms.len() > transform::MAX {
+            let help = format!("at most {} are allowed", transform::MAX);
+            return Err(refused("too many transformations of one value".into(), help));
+        }
+        Ok(field)
     }
 
     fn field(&mut self) -> Result<FieldRef, PredicateError> {
@@ -236,32 +287,46 @@ pub(crate) fn resolve(word: &str, offset: usize, kinds: Kinds) -> Result<FieldRe
             help: "use it in a rule about those, or another field here".into(),
         });
     }
-    let selector = match bracket {
-        None => None,
-        Some((_, offset)) if !field.takes_selector() => {
-            let message = format!("{name} takes no [ ]");
-            return Err(PredicateError {
-                offset,
-                message,
-                help: format!("write {name}"),
-            });
-        }
-        Some((text, offset)) => match text.strip_suffix(']').and_then(|number| number.parse::<u32>().ok()) {
-            Some(number) => Some(number),
-            None => {
-                let message = format!("{name} takes a number in [ ]");
-                return Err(PredicateError {
-                    offset,
-                    message,
-                    help: format!("write {name}[1], or {name} for any"),
-                });
-            }
-        },
-    };
+    let selector = bracket
+        .map(|(text, offset)| selector(field, text, offset))
+        .transpose()?;
     Ok(FieldRef { field, selector })
 }
 
-fn no_operator(offset: usize, field: FieldRef, word: &str) -> PredicateError {
+/// What stands after the bracket that opens at `offset`.
+fn selector(field: &Field, text: &str, offset: usize) -> Result<Selector, PredicateError> {
+    let name = field.name;
+    let refused = |message: String, help: String| PredicateError { offset, message, help };
+    let Some(wanted) = field.selector() else {
+        return Err(refused(format!("{name} takes no [ ]"), format!("write {name}")));
+    };
+    let inside = text.strip_suffix(']').filter(|inside| !inside.is_empty());
+    let found = inside.and_then(|inside| match wanted {
+        "[n]" => inside.parse().ok().map(Selector::Index),
+        "[name]" => Some(Selector::Name(Arc::from(inside.as_bytes()))),
+        _ => {
+            let (from, length) = inside.split_once(':')?;
+            let length = length.parse().ok().filter(|length| *length > 0)?;
+            Some(Selector::Span(from.parse().ok()?, length))
+        }
+    });
+    found.ok_or_else(|| match wanted {
+        "[n]" => refused(
+            format!("{name} takes a number in [ ]"),
+            format!("write {name}[1], or {name} for any"),
+        ),
+        "[name]" => refused(
+            format!("{name} takes a name in [ ]"),
+            format!("write {name}[x], or {name} for any"),
+        ),
+        _ => refused(
+            format!("{name} takes the first byte and how many in [ ]"),
+            format!("write {name}[0:16], or {name} for all"),
+        ),
+    })
+}
+
+fn no_operator(offset: usize, field: &FieldRef, word: &str) -> PredicateError {
     let name = field.field.name;
     let help = match word {
         "not" => format!("write not {name} in (...)"),
@@ -278,10 +343,11 @@ fn no_operator(offset: usize, field: FieldRef, word: &str) -> PredicateError {
     }
 }
 
-fn operator_help(field: FieldRef) -> String {
+fn operator_help(field: &FieldRef) -> String {
     let name = field.field.name;
     match field.field.kind {
         field::Type::Flag => format!("write {name} = true, or {name} exists"),
+        field::Type::Address => format!("write {name} followed by = != in or exists, and an address or a network"),
         field::Type::Number => format!("write {name} followed by = != < <= > >= in or exists"),
         field::Type::Text => {
             format!("write {name} followed by = != in startswith endswith contains icontains glob regex or exists")

@@ -1,9 +1,12 @@
 //! The right side of a check: values, by the field's type and the operator.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 use regex::bytes::RegexBuilder;
 
 use super::{
-    Check, Glob, PredicateError,
+    Check, Glob, PredicateError, Transform,
     check::{Compare, Test, TextSet},
     lex::Kind,
     parse::Parser,
@@ -35,10 +38,21 @@ const KEYWORDS: [&str; 12] = [
 pub(super) fn check(
     parser: &mut Parser<'_>,
     field: FieldRef,
+    transforms: Box<[Transform]>,
     operator: &'static str,
     offset: usize,
 ) -> Result<Check, PredicateError> {
-    let test = match (field.field.kind, operator) {
+    let test = test(parser, &field, operator, offset)?;
+    Ok(Check::new(field, transforms, test))
+}
+
+fn test(
+    parser: &mut Parser<'_>,
+    field: &FieldRef,
+    operator: &'static str,
+    offset: usize,
+) -> Result<Test, PredicateError> {
+    Ok(match (field.field.kind, operator) {
         (_, "exists") => Test::Exists,
         (Type::Number | Type::Flag, "in") => {
             let numbers = list(parser, operator)?;
@@ -68,6 +82,17 @@ pub(super) fn check(
         }
         (Type::Text | Type::Path, "regex") => regex(&single(parser, field, operator)?)?,
         (Type::Path, "pmatch") => pmatch(parser)?,
+        (Type::Address, "=" | "!=") => Test::Networks(
+            [network(&single(parser, field, operator)?, field)?].into(),
+            operator == "=",
+        ),
+        (Type::Address, "in") => {
+            let networks: Result<Vec<IpNet>, _> = list(parser, operator)?
+                .iter()
+                .map(|value| network(value, field))
+                .collect();
+            Test::Networks(networks?.into(), true)
+        }
         (kind, operator) => {
             let name = field.field.name;
             let message = format!("{operator:?} does not apply to {name}, whose type is {}", kind.name());
@@ -76,6 +101,7 @@ pub(super) fn check(
                 (Type::Text | Type::Path, _) => "texts have no order; use =, in, startswith, contains, glob or regex",
                 (Type::Number, _) => "use = != < <= > >= in or exists",
                 (Type::Flag, _) => "use = true or = false",
+                (Type::Address, _) => "use = != in or exists",
             };
             return Err(PredicateError {
                 offset,
@@ -83,8 +109,23 @@ pub(super) fn check(
                 help: help.into(),
             });
         }
-    };
-    Ok(Check::new(field, test))
+    })
+}
+
+/// An address, or a network as `10.0.0.0/8`.
+fn network(value: &Value, field: &FieldRef) -> Result<IpNet, PredicateError> {
+    let text = String::from_utf8_lossy(&value.bytes);
+    let found = text
+        .parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    found.map_err(|_| PredicateError {
+        offset: value.offset,
+        message: format!(
+            "{} is an IP address, {text:?} is neither one nor a network",
+            field.field.name
+        ),
+        help: "write it as 192.0.2.1, 10.0.0.0/8, 2001:db8::1 or fd00::/8".into(),
+    })
 }
 
 /// A value as written.
@@ -120,7 +161,7 @@ fn value(parser: &mut Parser<'_>, operator: &str) -> Result<Value, PredicateErro
     }
 }
 
-fn single(parser: &mut Parser<'_>, field: FieldRef, operator: &str) -> Result<Value, PredicateError> {
+fn single(parser: &mut Parser<'_>, field: &FieldRef, operator: &str) -> Result<Value, PredicateError> {
     if parser.peek().kind == Kind::Open {
         let name = field.field.name;
         let message = format!("{operator} takes one value, not a list");
@@ -138,7 +179,7 @@ fn single(parser: &mut Parser<'_>, field: FieldRef, operator: &str) -> Result<Va
     value(parser, operator)
 }
 
-fn not_empty(parser: &mut Parser<'_>, field: FieldRef, operator: &str) -> Result<Value, PredicateError> {
+fn not_empty(parser: &mut Parser<'_>, field: &FieldRef, operator: &str) -> Result<Value, PredicateError> {
     let value = single(parser, field, operator)?;
     if value.bytes.is_empty() {
         let message = format!("{operator} \"\" is always true");
@@ -191,7 +232,7 @@ fn compare(operator: &str) -> Compare {
     }
 }
 
-fn number(value: &Value, field: FieldRef) -> Result<i64, PredicateError> {
+fn number(value: &Value, field: &FieldRef) -> Result<i64, PredicateError> {
     let name = field.field.name;
     let text = String::from_utf8_lossy(&value.bytes);
     let error = |message: String, help: String| {

@@ -1,14 +1,15 @@
 //! From specs to a rule set, collecting every error.
 
 use super::{
-    Condition, RuleError, RuleId, RuleInfo, RuleSet, exclude::Exclude, message::Template, moment::Moment, skip::Skip,
+    Condition, RuleError, RuleId, RuleInfo, RuleSet, exclude::Exclude, message::Template, moment::Moment, network,
+    skip::Skip,
 };
 use crate::{
     event::Sensor,
     field::Kinds,
     paths,
     predicate::{Predicate, PredicateError},
-    spec::{Common, FileWatch, ProcessRule, Specs},
+    spec::{Common, FileWatch, Holds, NetworkEvent, NetworkProtocol, NetworkRule, ProcessRule, Specs},
 };
 
 /// Longest id: it is a metric's label.
@@ -18,6 +19,15 @@ pub(super) fn compile(specs: &Specs) -> Result<RuleSet, Vec<RuleError>> {
     let mut compiler = Compiler::default();
     specs.process.iter().for_each(|rule| compiler.process_rule(rule));
     specs.watches.iter().for_each(|watch| compiler.watch(watch));
+    compiler.set.network.set(&specs.network_settings);
+    let selection = network::Selection::new(&specs.network_settings).unwrap_or_else(|(key, message, help)| {
+        compiler.error("[network]", key, (message, help));
+        network::Selection::default()
+    });
+    specs
+        .network
+        .iter()
+        .for_each(|rule| compiler.network_rule(rule, &selection));
     if compiler.errors.is_empty() {
         Ok(compiler.set)
     } else {
@@ -69,6 +79,73 @@ impl Compiler {
         let skip = self.skip(rule, &watch.skip_paths, &[]);
         if watch.common.enabled {
             self.set.watches.push(id, watch, exclude, condition, skip);
+        }
+    }
+
+    fn network_rule(&mut self, rule: &NetworkRule, selection: &network::Selection) {
+        let rule_id = &rule.common.id;
+        let is_http = rule.protocol != NetworkProtocol::Tcp;
+        if let Some(event) = rule.event.filter(|event| event.is_http() != is_http) {
+            let message = format!("{:?} is no event of this protocol", event.name());
+            let names: Vec<&str> = NetworkEvent::ALL
+                .iter()
+                .filter(|event| event.is_http() == is_http)
+                .map(|event| event.name())
+                .collect();
+            self.error(
+                rule_id,
+                "event",
+                (message, format!("write one of {}", names.join(", "))),
+            );
+        }
+        if !is_http && rule.subjects.iter().flatten().any(|holds| *holds == Holds::Transaction) {
+            let message = "only HTTP has transactions".to_owned();
+            let help = "write subjects = [\"lineage\"], [\"remote\"] or both".to_owned();
+            self.error(rule_id, "subjects", (message, help));
+        }
+        let kinds = rule.event.map_or(network::possible(rule.protocol), network::kinds);
+        let directions = selection.directions(rule_id, rule.direction);
+        let mut info = info(&rule.common, Sensor::Network);
+        info.enabled &= directions.is_some();
+        (info.success_severity, info.failure_severity) = match rule.event {
+            Some(NetworkEvent::Refused) => (None, Some(rule.severity)),
+            _ => (Some(rule.severity), None),
+        };
+        let (id, condition) = self.common(&rule.common, info, kinds);
+        let event = rule
+            .event
+            .unwrap_or_else(|| network::event_of(rule.protocol, &condition));
+        if rule.event.is_none() {
+            self.check_kinds(&rule.common, event);
+        }
+        let skip = self.skip(rule_id, &rule.skip_paths, &[]);
+        if let Some(directions) = directions.filter(|_| rule.common.enabled) {
+            self.set.network.push(id, rule, (event, directions), condition, skip);
+        }
+    }
+
+    /// A rule that does not name its event was read as one about any: what it reads must come with the event that it turned out to be about.
+    fn check_kinds(&mut self, common: &Common, event: NetworkEvent) {
+        let kinds = network::kinds(event);
+        for (key, text) in [("when", &common.when), ("except", &common.except)] {
+            let Some(Err(error)) = text.as_deref().map(|text| Predicate::parse(text, kinds)) else {
+                continue;
+            };
+            // What is wrong for every event was reported already.
+            let reported = |known: &RuleError| known.rule == common.id && known.key == key;
+            if !self.errors.iter().any(reported) {
+                let help = format!(
+                    "the rule is asked on {:?}; write event = ... to choose another",
+                    event.name()
+                );
+                self.errors.push(RuleError {
+                    rule: common.id.clone(),
+                    key,
+                    offset: Some(error.offset),
+                    message: error.message,
+                    help,
+                });
+            }
         }
     }
 

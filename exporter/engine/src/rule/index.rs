@@ -58,7 +58,7 @@ impl Index {
         let found = self.fields.iter().position(|by| by.field == anchored.field);
         let at = found.unwrap_or_else(|| {
             self.fields.push(ByField {
-                field: anchored.field,
+                field: anchored.field.clone(),
                 equal: HashMap::new(),
                 below: PathMap::default(),
             });

@@ -1,5 +1,7 @@
 //! The sentence of an alert.
 
+mod network;
+
 use super::Finding;
 use crate::{
     alert::ActionResult,
@@ -54,7 +56,7 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_str(text),
-                Part::Field(field) => out.push_str(&shown(*field, context)),
+                Part::Field(field) => out.push_str(&shown(field, context)),
             }
         }
         // A command line in a message is as telling as one in the alert.
@@ -72,7 +74,7 @@ fn field_name<'a>(brace: &str, after: &'a str, offset: usize) -> Result<(&'a str
 }
 
 /// A field's values for people, `?` when there is none.
-fn shown(field: FieldRef, context: &Context<'_>) -> String {
+fn shown(field: &FieldRef, context: &Context<'_>) -> String {
     let mut out = String::new();
     field.any(context, |value| {
         if !out.is_empty() {
@@ -85,6 +87,7 @@ fn shown(field: FieldRef, context: &Context<'_>) -> String {
             }
             Scalar::Number(number) if field.field.name.ends_with(".mode") => out.push_str(&format!("0{number:o}")),
             Scalar::Number(number) => out.push_str(&number.to_string()),
+            Scalar::Address(address) => out.push_str(&address.to_string()),
         }
         out.len() > MAX_VALUE
     });
@@ -140,7 +143,9 @@ pub(super) fn default(finding: &Finding, context: &Context<'_>) -> String {
             format!("{} became root from {}{how}", actor(context), user(change.before.euid))
         }
         Body::Exit(exit) => format!("{object}{} ended {}", ended_as(context), reason(exit.reason)),
-        Body::Fork(_) | Body::Snapshot(_) | Body::Flow(_) | Body::Segment(_) | Body::Tls(_) => {
+        Body::Flow(flow) => network::of_flow(flow, &actor_user(context)),
+        Body::Traffic(traffic) => network::of_traffic(traffic, &actor_user(context)),
+        Body::Fork(_) | Body::Snapshot(_) | Body::Segment(_) | Body::Tls(_) => {
             format!("{} by {}", finding.event, actor_user(context))
         }
     }

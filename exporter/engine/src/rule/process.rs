@@ -1,6 +1,6 @@
 //! `[[process.rule]]`, compiled.
 
-use super::{Condition, Finding, Found, RuleId, index::Index, moment::Moment, skip::Skip};
+use super::{Condition, Finding, Found, RuleId, index::Index, moment::Moment, network::Held, skip::Skip};
 use crate::{
     event::{Body, Bytes},
     field::Context,
@@ -83,6 +83,7 @@ impl Rule {
             result: moment.result(),
             event: moment.event_name(),
             object: object(context),
+            held: Held::LINEAGE,
         });
     }
 }

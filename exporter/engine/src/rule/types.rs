@@ -1,6 +1,6 @@
 //! What rules are known by and what they give.
 
-use super::meter::Meter;
+use super::{meter::Meter, network::Held};
 use crate::{
     alert::ActionResult,
     event::{Bytes, Sensor},
@@ -55,8 +55,10 @@ pub struct Finding {
     pub result: ActionResult,
     /// The static event name of the alert: `file.create`, `process.exec`, ...
     pub event: &'static str,
-    /// What folding compares: the file or the executable.
+    /// What folding compares: the file, the executable, the other end of a connection.
     pub object: Bytes,
+    /// Against whom it is held.
+    pub held: Held,
 }
 
 /// What [`RuleSet::evaluate`](super::RuleSet::evaluate) found in one event. Kept by the caller and used again for the next.

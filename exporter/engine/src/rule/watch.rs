@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Condition, Finding, Found, RuleId, exclude::Exclude, skip::Skip};
+use super::{Condition, Finding, Found, RuleId, exclude::Exclude, network::Held, skip::Skip};
 use crate::{
     alert::ActionResult,
     event::{Access, Bytes, FileEvent, FileOp},
@@ -129,6 +129,7 @@ impl Watch {
             },
             event: name_of(&context.event.body),
             object,
+            held: Held::LINEAGE,
         });
     }
 

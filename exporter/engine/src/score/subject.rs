@@ -1,6 +1,8 @@
 //! Who a match is held against.
 
-use crate::event::{Bytes, ProcessKey};
+use std::net::IpAddr;
+
+use crate::event::{Bytes, Direction, ProcessKey, Sensor};
 
 /// The kinds of subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,11 +13,29 @@ pub enum SubjectKind {
     Container,
     /// The host.
     Host,
+    /// An HTTP request with its response.
+    Transaction,
+    /// A remote address; of IPv6 its /64.
+    Remote,
 }
 
 impl SubjectKind {
-    /// All of them, the narrowest first.
-    pub const ALL: [SubjectKind; 3] = [SubjectKind::Lineage, SubjectKind::Container, SubjectKind::Host];
+    /// All of them.
+    pub const ALL: [SubjectKind; 5] = [
+        SubjectKind::Lineage,
+        SubjectKind::Container,
+        SubjectKind::Host,
+        SubjectKind::Transaction,
+        SubjectKind::Remote,
+    ];
+
+    /// Those that a match of this sensor can be held against.
+    pub fn of(sensor: Sensor) -> &'static [SubjectKind] {
+        match sensor {
+            Sensor::Process | Sensor::File => &SubjectKind::ALL[..3],
+            Sensor::Network => &SubjectKind::ALL,
+        }
+    }
 
     /// The name in alerts.
     pub fn name(self) -> &'static str {
@@ -23,6 +43,8 @@ impl SubjectKind {
             SubjectKind::Lineage => "lineage",
             SubjectKind::Container => "container",
             SubjectKind::Host => "host",
+            SubjectKind::Transaction => "transaction",
+            SubjectKind::Remote => "remote",
         }
     }
 
@@ -32,6 +54,8 @@ impl SubjectKind {
             SubjectKind::Lineage => "score.lineage",
             SubjectKind::Container => "score.container",
             SubjectKind::Host => "score.host",
+            SubjectKind::Transaction => "score.transaction",
+            SubjectKind::Remote => "score.remote",
         }
     }
 }
@@ -45,6 +69,10 @@ pub(crate) enum Subject {
     Container(Bytes),
     /// There is one.
     Host,
+    /// By its number.
+    Transaction(u64, Direction),
+    /// By address, or by the first of the /64; who opened the connection has its own threshold.
+    Remote(IpAddr, Direction),
 }
 
 impl Subject {
@@ -53,6 +81,8 @@ impl Subject {
             Subject::Lineage(_) => SubjectKind::Lineage,
             Subject::Container(_) => SubjectKind::Container,
             Subject::Host => SubjectKind::Host,
+            Subject::Transaction(..) => SubjectKind::Transaction,
+            Subject::Remote(..) => SubjectKind::Remote,
         }
     }
 }

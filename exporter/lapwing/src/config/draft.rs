@@ -2,7 +2,7 @@
 
 use lapwing_engine::{
     event::FileOp,
-    spec::{AlertMode, Outcome, ProcessRuleEvent, Severity},
+    spec::{AlertMode, Holds, NetworkEvent, NetworkProtocol, Outcome, ProcessRuleEvent, RuleDirection, Severity},
 };
 
 use super::{
@@ -36,6 +36,21 @@ const EVENTS: [(&str, ProcessRuleEvent); 3] = [
     ("root-escalation", ProcessRuleEvent::RootEscalation),
     ("termination-failure", ProcessRuleEvent::TerminationFailure),
 ];
+const PROTOCOLS: [(&str, NetworkProtocol); 3] = [
+    ("tcp", NetworkProtocol::Tcp),
+    ("http", NetworkProtocol::Http),
+    ("https", NetworkProtocol::Https),
+];
+const DIRECTIONS: [(&str, RuleDirection); 3] = [
+    ("both", RuleDirection::Both),
+    ("incoming", RuleDirection::Incoming),
+    ("outgoing", RuleDirection::Outgoing),
+];
+const SUBJECTS: [(&str, Holds); 3] = [
+    ("transaction", Holds::Transaction),
+    ("lineage", Holds::Lineage),
+    ("remote", Holds::Remote),
+];
 const MAX_POINTS: u32 = 1_000_000;
 const MAX_PATH: usize = 4_095;
 
@@ -60,6 +75,10 @@ pub struct Draft {
     pub access: Option<Vec<FileOp>>,
     pub exclude: Option<Vec<String>>,
     pub on: Option<Outcome>,
+    pub protocol: Option<NetworkProtocol>,
+    pub network_event: Option<NetworkEvent>,
+    pub direction: Option<RuleDirection>,
+    pub subjects: Option<Vec<Holds>>,
     pub places: Places,
 }
 
@@ -106,6 +125,27 @@ impl Draft {
     pub fn read_event(&mut self, section: &mut Section<'_, '_, '_>) {
         section.required("event", "\"bin-execution\"");
         self.event = section.choice("event", &EVENTS);
+    }
+
+    /// Keys of network rules that an override may change.
+    pub fn read_network(&mut self, section: &mut Section<'_, '_, '_>) {
+        self.direction = section.choice("direction", &DIRECTIONS);
+        self.subjects = section.choices("subjects", &SUBJECTS);
+        if self.subjects.as_ref().is_some_and(Vec::is_empty) {
+            section.problem(
+                "subjects",
+                "subjects is empty: the rule's points would count for nobody",
+                "write subjects = [\"lineage\"], or points = 0",
+            );
+        }
+    }
+
+    /// What a network rule reads, and when.
+    pub fn read_protocol(&mut self, section: &mut Section<'_, '_, '_>) {
+        let events = NetworkEvent::ALL.map(|event| (event.name(), event));
+        section.required("protocol", "\"tcp\"");
+        self.protocol = section.choice("protocol", &PROTOCOLS);
+        self.network_event = section.choice("event", &events);
     }
 
     /// What a watch is on.

@@ -13,7 +13,7 @@ use figment::{
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    CONFIG_VERSION, Config, Metrics, Problem,
+    CONFIG_VERSION, Config, Metrics, Problem, ProcessMode,
     position::Place,
     report::Report,
     schema::{KEYS, Key},
@@ -27,8 +27,8 @@ use crate::{
 
 /// Only variables with this prefix are configuration.
 pub const PREFIX: &str = "LAPWING__";
-/// What `[process]` and `[file]` hold besides settings: rules, read by `rules.rs`.
-const RULE_TABLES: [(&str, &str); 2] = [("process", "rule"), ("file", "watch")];
+/// What `[process]`, `[file]` and `[network]` hold besides settings: rules, read by `rules.rs`.
+const RULE_TABLES: [(&str, &str); 3] = [("process", "rule"), ("file", "watch"), ("network", "rule")];
 
 /// The settings of the layers, merged so far.
 pub struct Layers {
@@ -182,12 +182,19 @@ impl Layers {
             };
             report.problem(&origin(key), error.to_string(), "");
         }
-        if config.network.enabled {
-            report.problem(
-                &origin("network.enabled"),
-                "the network sensor does not exist in this version",
-                "write enabled = false",
-            );
+        let network = &config.network;
+        match (network.mode, network.processes.is_empty()) {
+            (ProcessMode::All, false) => report.problem(
+                &origin("network.processes"),
+                "processes has no meaning with mode = \"all\"",
+                "write mode = \"only\" or \"except\", or remove processes",
+            ),
+            (ProcessMode::Only | ProcessMode::Except, true) => report.problem(
+                &origin("network.mode"),
+                "this mode needs processes",
+                "write processes = [\"nginx\"], or mode = \"all\"",
+            ),
+            _ => {}
         }
         config
     }

@@ -3,15 +3,16 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use lapwing_engine::{
+    interest::{Processes, Selector},
     rule::RuleSet,
-    spec::{ScoreSettings, Specs},
+    spec::{NetworkSettings, ScoreSettings, Specs},
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use toml::{Spanned, de::DeTable};
 
 use super::{
-    CONFIG_VERSION, Config, Loaded, Problem, Score,
+    CONFIG_VERSION, Config, Loaded, Network, OnOff, Problem, ProcessMode, Score,
     layers::{Layers, stated_version},
     position::Place,
     report::Report,
@@ -22,6 +23,7 @@ use super::{
 use crate::cli::Profile;
 
 const DEFAULT_RULES: &str = include_str!("../../rules/default.toml");
+const NETWORK_RULES: &str = include_str!("../../rules/network.toml");
 const DEMO_RULES: &str = include_str!("../../rules/demo.toml");
 
 /// Everything that configures, as text.
@@ -44,6 +46,7 @@ pub fn parse(input: &Input) -> Result<Loaded, Vec<Problem>> {
     let mut sources = input.files.clone();
     for (name, text, ruleset) in [
         ("<default rules>", DEFAULT_RULES, "default"),
+        ("<network rules>", NETWORK_RULES, "default"),
         ("<demo rules>", DEMO_RULES, "demo"),
     ] {
         sources.push(Source {
@@ -52,7 +55,7 @@ pub fn parse(input: &Input) -> Result<Loaded, Vec<Problem>> {
             ruleset,
         });
     }
-    let (built_in, demo) = (input.files.len(), input.files.len() + 1);
+    let (built_in, demo) = (input.files.len(), input.files.len() + 2);
     let mut report = Report::new(&sources);
     let mut complete = !input.incomplete;
     let mut tables = Vec::new();
@@ -82,7 +85,7 @@ pub fn parse(input: &Input) -> Result<Loaded, Vec<Problem>> {
     let mut rules = Rules::default();
     // Built-in rules first: a file's rule that takes the id of one of them is what is wrong.
     let wanted = |index: usize| match index {
-        _ if index == built_in => config.defaults,
+        _ if index == built_in || index == built_in + 1 => config.defaults,
         _ if index == demo => config.defaults && config.profile == Profile::Demo,
         _ => true,
     };
@@ -127,7 +130,12 @@ fn syntax<'t>(report: &mut Report<'_>, source: usize, text: &'t str) -> Option<S
 
 fn specs(config: &Config, rules: Rules) -> (Specs, BTreeMap<String, Places>) {
     let mut specs = Specs {
-        score: score(&config.score),
+        score: ScoreSettings {
+            incoming_threshold: config.network.incoming_threshold,
+            outgoing_threshold: config.network.outgoing_threshold,
+            ..score(&config.score)
+        },
+        network_settings: network(&config.network),
         ..Specs::default()
     };
     let mut all = BTreeMap::new();
@@ -142,6 +150,11 @@ fn specs(config: &Config, rules: Rules) -> (Specs, BTreeMap<String, Places>) {
                 watch.common.enabled &= config.file.enabled;
                 specs.watches.push(watch);
                 &specs.watches[specs.watches.len() - 1].common.id
+            }
+            Rule::Network(mut rule) => {
+                rule.common.enabled &= config.network.enabled;
+                specs.network.push(rule);
+                &specs.network[specs.network.len() - 1].common.id
             }
         };
         all.insert(id.clone(), places);
@@ -159,6 +172,32 @@ fn score(score: &Score) -> ScoreSettings {
         max_subjects: score.max_subjects,
         fold_window: score.fold_window.as_nanos() as u64,
         fold_after: score.fold_after,
+        ..ScoreSettings::default()
+    }
+}
+
+fn network(network: &Network) -> NetworkSettings {
+    let selector = |text: &String| match text.starts_with('/') {
+        true => Selector::Path(text.clone().into_bytes()),
+        false => Selector::Name(text.clone().into_bytes()),
+    };
+    let processes = || network.processes.iter().map(selector).collect();
+    NetworkSettings {
+        processes: match network.mode {
+            ProcessMode::All => Processes::All,
+            ProcessMode::Only => Processes::Only(processes()),
+            ProcessMode::Except => Processes::Except(processes()),
+        },
+        https: network.https == OnOff::On,
+        incoming_rules: network.incoming_rules.clone(),
+        outgoing_rules: network.outgoing_rules.clone(),
+        ignored_rules: network.ignored_rules.clone(),
+        proxies: network.proxies.clone(),
+        request_bytes: network.max_bytes_per_message.request,
+        response_bytes: network.max_bytes_per_message.response,
+        excerpts: network.excerpts,
+        max_flows: network.max_flows,
+        max_buffered: network.max_buffered as usize,
     }
 }
 

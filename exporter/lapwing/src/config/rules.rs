@@ -1,8 +1,8 @@
-//! Reads `[[process.rule]]`, `[[file.watch]]` and `[[override]]`, lays overrides over rules and builds what the engine compiles.
+//! Reads `[[process.rule]]`, `[[file.watch]]`, `[[network.rule]]` and `[[override]]`, lays overrides over rules and builds what the engine compiles.
 
 use std::{collections::HashMap, ops::Range};
 
-use lapwing_engine::spec::{Common, FileWatch, ProcessRule, Severity};
+use lapwing_engine::spec::{Common, FileWatch, NetworkRule, ProcessRule, Severity};
 use toml::de::{DeTable, DeValue};
 
 use super::{
@@ -24,6 +24,8 @@ pub enum Rule {
     Process(ProcessRule),
     /// `[[file.watch]]`
     Watch(FileWatch),
+    /// `[[network.rule]]`
+    Network(NetworkRule),
 }
 
 /// The kinds of rules, for messages.
@@ -31,6 +33,7 @@ pub enum Rule {
 enum Kind {
     Process,
     Watch,
+    Network,
 }
 
 #[derive(Debug)]
@@ -64,7 +67,11 @@ pub struct Rules {
 impl Rules {
     /// Reads the rules and overrides of one source.
     pub fn read(&mut self, report: &mut Report<'_>, source: usize, ruleset: &'static str, table: &DeTable<'_>) {
-        for (section, key, kind) in [("process", "rule", Kind::Process), ("file", "watch", Kind::Watch)] {
+        for (section, key, kind) in [
+            ("process", "rule", Kind::Process),
+            ("file", "watch", Kind::Watch),
+            ("network", "rule", Kind::Network),
+        ] {
             let value = table
                 .get(section)
                 .and_then(|value| value.get_ref().as_table()?.get(key));
@@ -114,6 +121,10 @@ impl Rules {
                 );
                 draft.read_watch(&mut section);
             }
+            Kind::Network => {
+                draft.read_protocol(&mut section);
+                draft.read_network(&mut section);
+            }
         }
         let read = section.finish();
         let broken = read.is_none();
@@ -158,6 +169,7 @@ impl Rules {
         draft.read_common(&mut section);
         draft.read_process(&mut section);
         draft.read_watch(&mut section);
+        draft.read_network(&mut section);
         let additions = Additions::read(&mut section);
         let read = section.finish();
         if let (Some(id), Some(places)) = (id, read) {
@@ -246,19 +258,20 @@ fn read_id(section: &mut Section<'_, '_, '_>) -> Option<String> {
 
 /// Lays one override over its rule.
 fn apply(report: &mut Report<'_>, entry: &mut Entry, over: Override) {
-    let (name, foreign): (_, &[&str]) = match entry.kind {
-        Kind::Process => ("process rule", &["recursive", "access", "exclude", "on", "add_exclude"]),
-        Kind::Watch => (
-            "watch",
-            &[
-                "success_severity",
-                "failure_severity",
-                "skip_commands",
-                "add_skip_commands",
-            ],
-        ),
+    let process = [
+        "success_severity",
+        "failure_severity",
+        "skip_commands",
+        "add_skip_commands",
+    ];
+    let watch = ["recursive", "access", "exclude", "on", "add_exclude"];
+    let network = ["direction", "subjects"];
+    let (name, foreign) = match entry.kind {
+        Kind::Process => ("process rule", [&watch[..], &network]),
+        Kind::Watch => ("watch", [&process[..], &network]),
+        Kind::Network => ("network rule", [&process[..], &watch]),
     };
-    for key in foreign {
+    for key in foreign.concat() {
         if let Some((_, place)) = over.draft.places.get(key).and_then(|pieces| pieces.first()) {
             report.problem(
                 place,
@@ -274,7 +287,7 @@ fn apply(report: &mut Report<'_>, entry: &mut Entry, over: Override) {
     macro_rules! lay {
         ($($key:ident)*) => { $( if new.$key.is_some() { old.$key = new.$key; } )* };
     }
-    lay!(enabled severity success_severity failure_severity points message tags when except alert skip_paths skip_commands recursive access exclude on);
+    lay!(enabled severity success_severity failure_severity points message tags when except alert skip_paths skip_commands recursive access exclude on direction subjects);
     let except = new.places.remove("add_except");
     old.places.extend(
         new.places
@@ -349,6 +362,15 @@ impl Entry {
                 exclude: draft.exclude.unwrap_or_default(),
                 severity,
                 on: draft.on.unwrap_or_default(),
+                skip_paths: draft.skip_paths.unwrap_or_default(),
+            }),
+            Kind::Network => Rule::Network(NetworkRule {
+                common,
+                protocol: draft.protocol?,
+                event: draft.network_event,
+                direction: draft.direction.unwrap_or_default(),
+                severity,
+                subjects: draft.subjects,
                 skip_paths: draft.skip_paths.unwrap_or_default(),
             }),
         };

@@ -6,6 +6,7 @@ use figment::value::Value;
 use toml::de::DeValue;
 
 use super::{
+    lists::{list, message_bytes},
     section::{one_of, type_name},
     value,
 };
@@ -35,6 +36,16 @@ pub enum Kind {
     Level,
     /// Names and values of headers.
     Headers,
+    /// A size between two bounds.
+    Size(u64, u64),
+    /// A list of globs over rules' ids.
+    Globs,
+    /// A list of addresses and networks.
+    Networks,
+    /// A list of names and absolute paths of programs.
+    Programs,
+    /// `{ request = SIZE, response = SIZE }`
+    MessageBytes,
 }
 
 /// One setting.
@@ -102,6 +113,19 @@ pub const KEYS: &[Key] = &[
     key("process", "keep_exited", Kind::Duration(Duration::ZERO, MONTH)),
     key("file", "enabled", Kind::Bool),
     key("network", "enabled", Kind::Bool),
+    key("network", "mode", Kind::Choice(&["all", "only", "except"])),
+    key("network", "processes", Kind::Programs),
+    key("network", "https", Kind::Choice(&["off", "on"])),
+    key("network", "incoming_rules", Kind::Globs),
+    key("network", "outgoing_rules", Kind::Globs),
+    key("network", "ignored_rules", Kind::Globs),
+    key("network", "proxies", Kind::Networks),
+    key("network", "max_bytes_per_message", Kind::MessageBytes),
+    key("network", "incoming_threshold", Kind::Number(1, MAX_POINTS)),
+    key("network", "outgoing_threshold", Kind::Number(1, MAX_POINTS)),
+    key("network", "excerpts", Kind::Bool),
+    key("network", "max_flows", Kind::Number(1_024, 4_000_000)),
+    key("network", "max_buffered", Kind::Size(1 << 20, 2 << 30)),
 ];
 
 /// What is wrong with a value, and what to write.
@@ -130,7 +154,18 @@ impl Key {
                 i64::from_str_radix(integer.as_str(), integer.radix()).ok(),
                 integer.as_str(),
             ),
-            (Kind::Ring(..), DeValue::Integer(integer)) => self.check_text(integer.as_str()),
+            (Kind::Ring(..) | Kind::Size(..), DeValue::Integer(integer)) => self.check_text(integer.as_str()),
+            (Kind::Globs | Kind::Networks | Kind::Programs, DeValue::Array(array)) => {
+                let texts: Option<Vec<&str>> = array.iter().map(|entry| entry.get_ref().as_str()).collect();
+                list(self.kind, self.name, &texts.ok_or_else(mismatch)?)
+            }
+            (Kind::MessageBytes, DeValue::Table(table)) => {
+                let pairs: Option<Vec<(&str, &str)>> = table
+                    .iter()
+                    .map(|(key, value)| Some((key.get_ref().as_ref(), value.get_ref().as_str()?)))
+                    .collect();
+                message_bytes(self.name, &pairs.ok_or_else(mismatch)?)
+            }
             (Kind::Headers, DeValue::Table(table)) => {
                 let pairs = table.iter().map(|(name, value)| match value.get_ref().as_str() {
                     Some(text) => Ok((name.get_ref().to_string(), text.to_owned())),
@@ -145,7 +180,8 @@ impl Key {
                 });
                 headers(pairs.collect::<Result<_, _>>()?)
             }
-            (Kind::Bool | Kind::Number(..) | Kind::Headers, _) => Err(mismatch()),
+            (Kind::Bool | Kind::Number(..) | Kind::Headers | Kind::MessageBytes, _) => Err(mismatch()),
+            (Kind::Globs | Kind::Networks | Kind::Programs, _) => Err(mismatch()),
             (_, DeValue::String(text)) => self.check_text(text),
             _ => Err(mismatch()),
         }
@@ -185,6 +221,34 @@ impl Key {
                     true => ok(),
                     false => Err(refuse(&why, "write for example \"16MiB\"")),
                 }
+            }
+            Kind::Size(least, most) => {
+                let found = value::size(text).map_err(|why| (format!("{name}: {why}"), String::new()))?;
+                let (low, high) = (value::size_text(least), value::size_text(most));
+                match (least..=most).contains(&found) {
+                    true => ok(),
+                    false => Err(refuse(
+                        &format!("must be from {low} to {high}"),
+                        "write a value in that range",
+                    )),
+                }
+            }
+            Kind::Globs | Kind::Networks | Kind::Programs => {
+                let texts: Vec<&str> = text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|entry| !entry.is_empty())
+                    .collect();
+                list(self.kind, name, &texts)
+            }
+            Kind::MessageBytes => {
+                let pairs = text.split(',').map(|pair| pair.trim().split_once('='));
+                let pairs: Option<Vec<(&str, &str)>> = pairs.collect();
+                let help = "write request=128KiB,response=512KiB";
+                message_bytes(
+                    name,
+                    &pairs.ok_or_else(|| refuse("must name request and response", help))?,
+                )
             }
             Kind::Choice(choices) => match choices.contains(&text) {
                 true => ok(),
@@ -265,6 +329,14 @@ impl Kind {
             Kind::Url => ("a URL", "\"http://127.0.0.1:4317\""),
             Kind::Level => ("a string", "\"info\""),
             Kind::Headers => ("a table", "{ name = \"value\" }"),
+            Kind::Size(..) => ("a size", "\"64MiB\""),
+            Kind::Globs => ("a list of strings", "[\"*\"]"),
+            Kind::Networks => ("a list of strings", "[\"10.0.0.0/8\"]"),
+            Kind::Programs => ("a list of strings", "[\"nginx\", \"/usr/bin/curl\"]"),
+            Kind::MessageBytes => (
+                "a table of two sizes",
+                "{ request = \"128KiB\", response = \"512KiB\" }",
+            ),
         }
     }
 }

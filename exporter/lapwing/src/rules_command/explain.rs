@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 
-use lapwing_engine::spec::{Common, FileWatch, Outcome, ProcessRule, ProcessRuleEvent, Severity};
+use lapwing_engine::spec::{
+    Common, FileWatch, Holds, NetworkProtocol, NetworkRule, Outcome, ProcessRule, ProcessRuleEvent, RuleDirection,
+    Severity,
+};
 
 use super::list;
 use crate::config::Loaded;
@@ -15,7 +18,43 @@ pub(super) fn write(loaded: &Loaded, id: &str, out: &mut dyn Write) -> io::Resul
     if let Some(watch) = loaded.specs.watches.iter().find(|watch| watch.common.id == id) {
         return file(watch, loaded.config.file.enabled, out);
     }
+    if let Some(rule) = loaded.specs.network.iter().find(|rule| rule.common.id == id) {
+        return network(rule, loaded.config.network.enabled, out);
+    }
     Ok(())
+}
+
+fn network(rule: &NetworkRule, sensor: bool, out: &mut dyn Write) -> io::Result<()> {
+    head("network.rule", &rule.common, sensor, out)?;
+    let (protocol, about) = match rule.protocol {
+        NetworkProtocol::Tcp => ("tcp", "connections, and the bytes that they carry"),
+        NetworkProtocol::Http => ("http", "HTTP, plain or by TLS"),
+        NetworkProtocol::Https => ("https", "HTTP by TLS only"),
+    };
+    writeln!(out, "protocol = {protocol:?} # {about}")?;
+    if let Some(event) = rule.event {
+        writeln!(out, "event = {:?}", event.name())?;
+    }
+    let direction = match rule.direction {
+        RuleDirection::Both => "both",
+        RuleDirection::Incoming => "incoming",
+        RuleDirection::Outgoing => "outgoing",
+    };
+    writeln!(out, "direction = {direction:?}")?;
+    writeln!(
+        out,
+        "severity = {:?}{}",
+        rule.severity.name(),
+        points(&rule.common, rule.severity)
+    )?;
+    let subjects = rule.subjects.iter().flatten().map(|holds| match holds {
+        Holds::Transaction => "transaction".to_owned(),
+        Holds::Lineage => "lineage".to_owned(),
+        Holds::Remote => "remote".to_owned(),
+    });
+    strings("subjects", &subjects.collect::<Vec<_>>(), out)?;
+    strings("skip_paths", &rule.skip_paths, out)?;
+    tail(&rule.common, out)
 }
 
 fn process(rule: &ProcessRule, sensor: bool, out: &mut dyn Write) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! The keys of an alert's line and their order.
 
 use lapwing_engine::{
-    alert::{ActionResult, Alert, ContainerView, FileView, ProcessView, ScoreView},
+    alert::{ActionResult, Alert, ContainerView, FileView, NetworkView, ProcessView, ScoreView},
     event::Sensor,
     spec::Severity,
 };
@@ -31,6 +31,8 @@ struct Line<'a> {
     lineage: Vec<Process<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a FileView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<&'a NetworkView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     container: Option<&'a ContainerView>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,6 +70,7 @@ pub(in crate::outputs) fn line(record: &AlertRecord) -> String {
         process: alert.process.as_ref().map(process),
         lineage: alert.lineage.iter().map(process).collect(),
         file: alert.file.as_ref(),
+        network: alert.network.as_ref(),
         container: alert.container.as_ref(),
         score: alert.score.as_ref(),
         partial: &alert.partial,

@@ -1,0 +1,45 @@
+//! Sentences about connections, for rules that have no message of their own.
+
+use super::errno;
+use crate::event::{Direction, Endpoints, FlowChange, FlowEvent, Told, Traffic, Way};
+
+/// What became of a connection.
+pub(super) fn of_flow(flow: &FlowEvent, actor: &str) -> String {
+    let Endpoints { local, remote, .. } = flow.endpoints;
+    match (flow.change, flow.direction) {
+        (FlowChange::Listening, _) => format!("{actor} listens on {local}"),
+        (FlowChange::Opening, _) => format!("{actor} connects to {remote}"),
+        (FlowChange::Refused(number), Direction::Incoming) => {
+            format!("{remote} could not connect to {local} of {actor}{}", because(number))
+        }
+        (FlowChange::Refused(number), _) => format!("{actor} could not connect to {remote}{}", because(number)),
+        (FlowChange::Established, Direction::Incoming) => format!("{actor} was connected to on {local} by {remote}"),
+        (FlowChange::Established, _) => format!("{actor} connected to {remote}"),
+        (FlowChange::Existing, _) => format!("{actor} has a connection with {remote}"),
+        (FlowChange::Taken, _) => format!("{actor} serves a connection with {remote}"),
+        (FlowChange::Closed, _) => format!(
+            "A connection of {actor} with {remote} ended: {} bytes sent, {} received",
+            flow.totals.bytes_sent, flow.totals.bytes_received
+        ),
+    }
+}
+
+fn because(number: i32) -> String {
+    match number {
+        0 => String::new(),
+        number => format!(": {}", errno(number)),
+    }
+}
+
+/// What a connection carried.
+pub(super) fn of_traffic(traffic: &Traffic, actor: &str) -> String {
+    let peer = traffic
+        .endpoints
+        .map_or_else(|| "an unknown peer".to_owned(), |ends| ends.remote.to_string());
+    match &traffic.told {
+        Told::Payload(payload) => match payload.way {
+            Way::Sent => format!("{actor} sent suspicious bytes to {peer}"),
+            Way::Received => format!("{actor} received suspicious bytes from {peer}"),
+        },
+    }
+}

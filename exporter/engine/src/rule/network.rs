@@ -1,0 +1,303 @@
+//! `[[network.rule]]`, compiled.
+
+use super::{Condition, Finding, Found, RuleId, index::Index, skip::Skip};
+use crate::{
+    alert::ActionResult,
+    event::{Body, Bytes, Direction, FlowChange, Told},
+    field::{Context, Kinds, name_of},
+    interest::NetworkInterest,
+    predicate::Glob,
+    spec::{Holds, NetworkEvent, NetworkProtocol, NetworkRule, NetworkSettings, RuleDirection, Severity},
+};
+
+/// Most bytes of what folding compares.
+const MAX_OBJECT: usize = 256;
+
+/// Against whom a match is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// The lineage, its container and the host.
+    pub lineage: bool,
+    /// The HTTP request with its response.
+    pub transaction: bool,
+    /// The remote address.
+    pub remote: bool,
+}
+
+impl Held {
+    /// As for the sensors of processes and files.
+    pub const LINEAGE: Held = Held {
+        lineage: true,
+        transaction: false,
+        remote: false,
+    };
+
+    fn of(rule: &NetworkRule) -> Held {
+        let Some(asked) = &rule.subjects else {
+            let transaction = rule.protocol != NetworkProtocol::Tcp;
+            return Held {
+                lineage: !transaction,
+                transaction,
+                remote: false,
+            };
+        };
+        Held {
+            lineage: asked.contains(&Holds::Lineage),
+            transaction: asked.contains(&Holds::Transaction),
+            remote: asked.contains(&Holds::Remote),
+        }
+    }
+}
+
+/// What of the connections' bytes is worth putting together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// Some rule reads `tcp.payload`.
+    pub payload: bool,
+    /// Some rule reads HTTP.
+    pub http: bool,
+}
+
+/// Which directions a rule applies to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Directions {
+    incoming: bool,
+    outgoing: bool,
+    unknown: bool,
+}
+
+/// The globs of `[network]`.
+#[derive(Debug, Default)]
+pub(super) struct Selection {
+    incoming: Vec<Glob>,
+    outgoing: Vec<Glob>,
+    ignored: Vec<Glob>,
+}
+
+impl Selection {
+    /// The error is the key, what is wrong and what to write.
+    pub fn new(settings: &NetworkSettings) -> Result<Selection, (&'static str, String, String)> {
+        let globs = |key, patterns: &[String]| {
+            let compiled = patterns.iter().map(|pattern| {
+                Glob::new(pattern.as_bytes()).map_err(|error| {
+                    let help = "write rules' ids, * standing for any text".to_owned();
+                    (key, format!("{pattern:?}: {error}"), help)
+                })
+            });
+            compiled.collect::<Result<Vec<Glob>, _>>()
+        };
+        Ok(Selection {
+            incoming: globs("incoming_rules", &settings.incoming_rules)?,
+            outgoing: globs("outgoing_rules", &settings.outgoing_rules)?,
+            ignored: globs("ignored_rules", &settings.ignored_rules)?,
+        })
+    }
+
+    /// None when the rule applies nowhere.
+    pub fn directions(&self, id: &str, wanted: RuleDirection) -> Option<Directions> {
+        let any = |globs: &[Glob]| globs.iter().any(|glob| glob.matches(id.as_bytes()));
+        if any(&self.ignored) {
+            return None;
+        }
+        let incoming = wanted != RuleDirection::Outgoing && any(&self.incoming);
+        let outgoing = wanted != RuleDirection::Incoming && any(&self.outgoing);
+        (incoming || outgoing).then_some(Directions {
+            incoming,
+            outgoing,
+            unknown: wanted == RuleDirection::Both,
+        })
+    }
+}
+
+/// The events that a rule of this protocol can be about.
+pub(super) fn possible(protocol: NetworkProtocol) -> Kinds {
+    match protocol {
+        NetworkProtocol::Tcp => Kinds::FLOW.or(Kinds::LISTEN).or(Kinds::PAYLOAD),
+        NetworkProtocol::Http | NetworkProtocol::Https => Kinds::HTTP,
+    }
+}
+
+/// The kind of an event that a rule names.
+pub(super) fn kinds(event: NetworkEvent) -> Kinds {
+    match event {
+        NetworkEvent::Listen => Kinds::LISTEN,
+        NetworkEvent::Payload => Kinds::PAYLOAD,
+        NetworkEvent::Request => Kinds::REQUEST,
+        NetworkEvent::Response => Kinds::RESPONSE,
+        NetworkEvent::Open | NetworkEvent::Established | NetworkEvent::Refused | NetworkEvent::Close => Kinds::FLOW,
+    }
+}
+
+/// When a rule is asked that does not say so: by the fields that it reads.
+pub(super) fn event_of(protocol: NetworkProtocol, condition: &Condition) -> NetworkEvent {
+    let only = |kinds: Kinds| {
+        let read = |predicate: &Option<crate::predicate::Predicate>| {
+            let fields = predicate
+                .as_ref()
+                .map(|predicate| predicate.fields())
+                .unwrap_or_default();
+            fields.iter().any(|field| field.on == kinds)
+        };
+        read(&condition.when) || read(&condition.except)
+    };
+    match protocol {
+        NetworkProtocol::Tcp if only(Kinds::PAYLOAD) => NetworkEvent::Payload,
+        NetworkProtocol::Tcp => NetworkEvent::Established,
+        _ if only(Kinds::RESPONSE) => NetworkEvent::Response,
+        _ => NetworkEvent::Request,
+    }
+}
+
+#[derive(Debug)]
+struct Rule {
+    id: RuleId,
+    tls_only: bool,
+    directions: Directions,
+    severity: Severity,
+    points: u32,
+    held: Held,
+    condition: Condition,
+    skip: Skip,
+}
+
+/// The enabled rules, by event.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    rules: Vec<Rule>,
+    by_event: [Index; NetworkEvent::ALL.len()],
+    settings: NetworkSettings,
+}
+
+impl Rules {
+    pub fn set(&mut self, settings: &NetworkSettings) {
+        self.settings = settings.clone();
+    }
+
+    pub fn push(
+        &mut self,
+        id: RuleId,
+        spec: &NetworkRule,
+        (event, directions): (NetworkEvent, Directions),
+        condition: Condition,
+        skip: Skip,
+    ) {
+        let number = self.rules.len() as u32;
+        self.by_event[event as usize].insert(number, condition.when.as_ref());
+        self.rules.push(Rule {
+            id,
+            tls_only: spec.protocol == NetworkProtocol::Https,
+            directions,
+            severity: spec.severity,
+            points: spec.common.points.unwrap_or(spec.severity.points()),
+            held: Held::of(spec),
+            condition,
+            skip,
+        });
+    }
+
+    pub fn needs(&self) -> Needs {
+        let some = |event: NetworkEvent| !self.by_event[event as usize].is_empty();
+        Needs {
+            payload: some(NetworkEvent::Payload),
+            http: some(NetworkEvent::Request) || some(NetworkEvent::Response),
+        }
+    }
+
+    /// What the kernel has to tell; None when no rule is enabled.
+    pub fn interest(&self) -> Option<NetworkInterest> {
+        if self.rules.is_empty() {
+            return None;
+        }
+        let needs = self.needs();
+        Some(NetworkInterest {
+            flows: true,
+            payload: needs.payload || needs.http,
+            https: self.settings.https && needs.http,
+            only: self.settings.processes.clone(),
+            request_budget: self.settings.request_bytes,
+            response_budget: self.settings.response_bytes,
+        })
+    }
+
+    pub fn evaluate(&self, context: &Context<'_>, candidates: &mut Vec<u32>, found: &mut Found<'_>) {
+        let (Some(event), Some(connection)) = (event(&context.event.body), context.connection()) else {
+            return;
+        };
+        self.by_event[event as usize].candidates(context, candidates);
+        for rule in candidates.iter().map(|number| &self.rules[*number as usize]) {
+            if rule.directions.contain(connection.direction) && (connection.tls || !rule.tls_only) {
+                rule.evaluate(context, found);
+                found.lap(rule.id);
+            }
+        }
+    }
+}
+
+impl Directions {
+    fn contain(self, direction: Direction) -> bool {
+        match direction {
+            Direction::Incoming => self.incoming,
+            Direction::Outgoing => self.outgoing,
+            Direction::Unknown => self.unknown,
+        }
+    }
+}
+
+impl Rule {
+    fn evaluate(&self, context: &Context<'_>, found: &mut Found<'_>) {
+        if !self.condition.holds(context) {
+            return;
+        }
+        if self.skip.process(context) {
+            found.skipped.push(self.id);
+            return;
+        }
+        let refused = context.errno() != 0;
+        found.findings.push(Finding {
+            rule: self.id,
+            severity: self.severity,
+            points: self.points,
+            result: if refused {
+                ActionResult::Failure
+            } else {
+                ActionResult::Success
+            },
+            event: name_of(&context.event.body),
+            object: object(context),
+            held: self.held,
+        });
+    }
+}
+
+/// What rules are asked about an event; None for what nobody can be asked about.
+fn event(body: &Body) -> Option<NetworkEvent> {
+    match body {
+        Body::Flow(flow) => match flow.change {
+            FlowChange::Opening => Some(NetworkEvent::Open),
+            FlowChange::Established => Some(NetworkEvent::Established),
+            FlowChange::Refused(_) => Some(NetworkEvent::Refused),
+            FlowChange::Closed => Some(NetworkEvent::Close),
+            FlowChange::Listening => Some(NetworkEvent::Listen),
+            FlowChange::Existing | FlowChange::Taken => None,
+        },
+        Body::Traffic(traffic) => Some(match traffic.told {
+            Told::Payload(_) => NetworkEvent::Payload,
+        }),
+        _ => None,
+    }
+}
+
+/// What of several matches makes them the same: the server that was connected to, the client that connected, the listening port.
+fn object(context: &Context<'_>) -> Bytes {
+    let Some(connection) = context.connection() else {
+        return Bytes::default();
+    };
+    let text = match (connection.endpoints, connection.direction) {
+        (None, _) => "unknown peer".to_owned(),
+        (Some(ends), _) if ends.remote.port() == 0 => ends.local.to_string(),
+        (Some(ends), Direction::Outgoing) => ends.remote.to_string(),
+        // The client's port is another one each time.
+        (Some(ends), _) => ends.remote.ip().to_string(),
+    };
+    Bytes::from(&text.as_bytes()[..text.len().min(MAX_OBJECT)])
+}
