@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use lapwing_engine::{
     event::Sensor,
-    mask::{ALERT_NAME, LAPWING_LABELS, labels},
+    mask::{ALERT_NAME, Detail, LAPWING_LABELS, REASONS, labels},
     spec::Severity,
 };
 
@@ -58,4 +58,18 @@ fn the_rules_of_prometheus_make_the_labels_that_the_agent_judges_by() {
     severities.sort_unstable();
     severities.dedup();
     assert_eq!(severities.len(), 5, "a rule for each severity");
+}
+
+#[test]
+fn the_documentation_has_every_label_and_every_reason() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/masking.md");
+    let text = fs::read_to_string(file).unwrap();
+    let details = Detail::ALL.map(Detail::name);
+    let reasons = REASONS.map(|(name, _)| name);
+    for name in LAPWING_LABELS.iter().chain(&details).chain(&reasons) {
+        assert!(
+            text.contains(&format!("\n| `{name}` |")),
+            "{name} has no row in docs/masking.md"
+        );
+    }
 }

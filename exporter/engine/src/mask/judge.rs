@@ -1,8 +1,8 @@
 //! Silences, compiled, and which of them masks an alert.
 
 use super::{
-    Action, DETAIL, Detail, Details, INVALID, LAPWING_LABELS, MAX_SILENCES, NO_POSITIVE, ONLY_NEGATIVE, REGEX, Refused, Settings,
-    Silence, TOO_MANY, UNKNOWN_LABEL, labels, matcher::Test,
+    Action, DETAIL, Detail, Details, INVALID, LAPWING_LABELS, MAX_SILENCES, NO_POSITIVE, ONLY_NEGATIVE, REGEX, Refused,
+    Settings, Silence, TOO_MANY, UNKNOWN_LABEL, labels, matcher::Test,
 };
 use crate::{
     alert::MaskView,

@@ -166,7 +166,15 @@ fn what_cannot_be_judged_is_refused_with_its_reason() {
     ] {
         assert_eq!(refusal(matchers), reason, "{matchers:?}");
     }
-    for reason in [INVALID, TOO_MANY, UNKNOWN_LABEL, REGEX, DETAIL, ONLY_NEGATIVE, NO_POSITIVE] {
+    for reason in [
+        INVALID,
+        TOO_MANY,
+        UNKNOWN_LABEL,
+        REGEX,
+        DETAIL,
+        ONLY_NEGATIVE,
+        NO_POSITIVE,
+    ] {
         assert!(REASONS.iter().any(|(known, _)| *known == reason));
     }
 }
