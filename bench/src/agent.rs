@@ -54,6 +54,7 @@ impl Workspace {
         let text = format!(
             r#"[agent]
 socket = "{root}/lapwing.sock"
+state_dir = "{root}/state"
 bpf_stats = {stats}
 [metrics]
 listen = "{LISTEN}"

@@ -13,6 +13,7 @@ pub mod schema;
 mod section;
 mod source;
 pub(crate) mod suggest;
+mod tables;
 pub mod value;
 
 use std::{
@@ -80,6 +81,8 @@ pub struct Config {
     pub otlp: Otlp,
     /// Alerts as JSON lines.
     pub json: Json,
+    /// Silences of Alertmanager as masks.
+    pub alertmanager: Alertmanager,
     /// Scores and folding.
     pub score: Score,
     /// The process sensor.
@@ -95,7 +98,7 @@ pub struct Config {
 pub struct Agent {
     /// The unix socket that `lapwing status` asks; root only.
     pub socket: PathBuf,
-    /// What the agent remembers over a restart: a directory for root only.
+    /// What outlives the agent: counters, silences, recent alerts. 0700.
     pub state_dir: PathBuf,
     /// Where the host's root is mounted, when the agent runs in a container of its own.
     pub host_root: PathBuf,
@@ -202,6 +205,57 @@ pub struct Json {
     pub enabled: bool,
     /// The file (reopened on SIGHUP); `-` is standard output.
     pub path: PathBuf,
+}
+
+/// `[alertmanager]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alertmanager {
+    /// The peers of one cluster; none: there are no masks.
+    pub urls: Vec<String>,
+    /// How often one of them is asked, with some jitter.
+    #[serde(with = "as_duration")]
+    pub poll_interval: Duration,
+    /// For one request.
+    #[serde(with = "as_duration")]
+    pub timeout: Duration,
+    /// Certificates (PEM) that an https peer's must lead to; absent: those of the public web.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// The certificate (PEM) that the agent shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert_file: Option<PathBuf>,
+    /// Its key (PEM); nobody but its owner may read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+    /// For basic authentication.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// Holds its password, read at each request; nobody but its owner may read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
+    /// Holds a bearer token, read at each request; nobody but its owner may read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bearer_token_file: Option<PathBuf>,
+    /// Allows credentials to be sent over http:// to another host.
+    pub insecure: bool,
+    /// Labels that this host's alerts have in Alertmanager besides Lapwing's own.
+    pub labels: BTreeMap<String, String>,
+    /// What becomes of a masked alert.
+    pub mask_action: MaskAction,
+    /// Critical rules that a silence may mask: ids or globs.
+    pub maskable_critical: Vec<String>,
+    /// Rules that no silence masks: ids or globs.
+    pub never_mask: Vec<String>,
+}
+
+/// What becomes of a masked alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MaskAction {
+    /// Written, marked as masked.
+    Mark,
+    /// Only counted.
+    Drop,
 }
 
 /// `[score]`
@@ -356,6 +410,22 @@ impl Default for Config {
             json: Json {
                 enabled: true,
                 path: "-".into(),
+            },
+            alertmanager: Alertmanager {
+                urls: Vec::new(),
+                poll_interval: Duration::from_secs(60),
+                timeout: Duration::from_secs(10),
+                ca_file: None,
+                cert_file: None,
+                key_file: None,
+                username: None,
+                password_file: None,
+                bearer_token_file: None,
+                insecure: false,
+                labels: BTreeMap::new(),
+                mask_action: MaskAction::Mark,
+                maskable_critical: Vec::new(),
+                never_mask: Vec::new(),
             },
             score: Score {
                 threshold: 100,

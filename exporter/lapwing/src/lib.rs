@@ -2,8 +2,10 @@
 //!
 //! A library so that tests and fuzz targets reach every part; `main.rs` only starts it. One line for each part:
 
+pub mod alertmanager;
 pub mod check;
 pub mod cli;
+pub mod client;
 pub mod commands;
 pub mod config;
 pub mod control;
@@ -11,16 +13,19 @@ pub mod cost;
 pub mod files;
 pub mod http;
 pub mod log;
+pub mod mask_command;
 pub mod metrics;
 pub mod outputs;
 pub mod pipeline;
 pub mod privileges;
 pub mod probes;
+pub mod recent;
 pub mod record;
 pub mod recording;
 pub mod replay;
 pub mod resolve;
 pub mod rules_command;
 pub mod run;
+pub mod state_dir;
 pub mod status;
 pub mod tls;

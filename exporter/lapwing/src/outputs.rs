@@ -8,6 +8,7 @@ mod clock;
 mod host;
 mod json;
 mod otlp;
+mod recent;
 mod trouble;
 
 use std::{
@@ -19,11 +20,13 @@ use lapwing_engine::alert::Alert;
 use tokio::time::Instant;
 
 pub use clock::WallClock;
+pub(crate) use clock::rfc3339;
 pub use host::Host;
 pub use json::JsonError;
 pub use otlp::{OtlpError, check as check_otlp};
+pub use recent::RecentAlerts;
 
-use crate::{config::Config, metrics::Metrics};
+use crate::{config::Config, mask_command, metrics::Metrics};
 
 /// An alert with what the engine does not know: wall-clock time and the host.
 #[derive(Debug, Clone)]
@@ -40,6 +43,14 @@ impl AlertRecord {
     /// The alert as one line of JSON with stable keys, without the line feed.
     pub fn to_json_line(&self) -> String {
         json::line(self)
+    }
+
+    /// The command that masks alerts like this one; None for one that is masked already.
+    pub fn mask(&self) -> Option<String> {
+        match self.alert.masked {
+            None => mask_command::line(&self.alert.id),
+            Some(_) => None,
+        }
     }
 
     /// Seconds since the event; None for a summary, whose age says nothing about delay.
@@ -69,6 +80,7 @@ pub enum StartError {
 pub struct Outputs {
     json: Option<json::Json>,
     otlp: Option<otlp::Otlp>,
+    recent: Option<Arc<RecentAlerts>>,
     host: Arc<Host>,
     wall: Mutex<WallClock>,
 }
@@ -100,9 +112,15 @@ impl Outputs {
         Ok(Outputs {
             json,
             otlp,
+            recent: None,
             host: host.clone(),
             wall: Mutex::new(WallClock::now()),
         })
+    }
+
+    /// Keeps alerts in this store too; it is its owner's to shut down.
+    pub fn remember(&mut self, recent: Option<Arc<RecentAlerts>>) {
+        self.recent = recent;
     }
 
     /// Dates alerts by `wall`, the clock that a recording carries, so that a replay gives them the same dates.
@@ -122,6 +140,9 @@ impl Outputs {
             wall,
             host: self.host.clone(),
         });
+        if let Some(recent) = &self.recent {
+            recent.send(record.clone());
+        }
         if let Some(json) = &self.json {
             json.send(record.clone());
         }

@@ -21,6 +21,7 @@ use lapwing_bpf::Reader;
 use lapwing_engine::{
     engine::{ActiveSeries, Counters, Settings, TableSize},
     event::Event,
+    mask::Masks,
     reorder::ReorderCounters,
     rule::RuleSet,
     score::SubjectKind,
@@ -60,6 +61,7 @@ enum Input {
     Events(Vec<Event>),
     Lost(Vec<LossCount>),
     Reload(Box<Reload>),
+    Masks(Arc<Masks>),
     Snapshot(oneshot::Sender<State>),
     Stop,
 }
@@ -121,6 +123,11 @@ impl Pipeline {
     /// Hands new rules to the engine; false when it is gone. Waits while the queue is full.
     pub fn reload(&self, reload: Reload) -> bool {
         self.input.send(Input::Reload(Box::new(reload))).is_ok()
+    }
+
+    /// Hands other masks to the engine; false when it is gone. Waits while the queue is full.
+    pub fn set_masks(&self, masks: Arc<Masks>) -> bool {
+        self.input.send(Input::Masks(masks)).is_ok()
     }
 
     /// Tells a recording what was lost.

@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use crate::{
+    alertmanager::Poller,
     cli::{ConfigArgs, RecordArgs},
     commands::{Failure, other},
     config::{self, Config, Loaded},
@@ -20,12 +21,15 @@ use crate::{
     http::Http,
     log,
     metrics::Metrics,
-    outputs::{Host, Outputs, WallClock},
+    outputs::{Host, Outputs, RecentAlerts, WallClock},
     pipeline::{Detector, Ended, Pipeline},
-    privileges, record,
+    privileges,
+    recent::Journal,
+    record,
     recording::Stop,
     replay,
     resolve::Resolver,
+    state_dir::StateDir,
 };
 
 /// How often totals go to the metrics.
@@ -70,10 +74,21 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
         let metrics = Metrics::new(loaded.config.metrics.max_rules);
         metrics.config_loaded(report::config_info(&loaded), loaded.config.metrics.max_rules);
         metrics.show_log(log.lost());
-        let outputs = Arc::new(Outputs::start(&loaded.config, &host, &metrics).map_err(other)?);
+        let state_dir = open_state(&loaded.config.agent.state_dir);
+        let recent = state_dir.as_ref().and_then(|state| remember(state, &metrics));
+        let mut outputs = Outputs::start(&loaded.config, &host, &metrics).map_err(other)?;
+        outputs.remember(recent.clone());
+        let outputs = Arc::new(outputs);
         outputs.date_by(wall);
         let engine = Engine::new(rules, replay::settings(&loaded, &host.name));
         let mut detector = Detector::new(engine, resolver, recorder, outputs.clone());
+        // A recording says what the rules alone make of its events; silences are not in it.
+        let masks = match &recording {
+            None => loaded.config.clone(),
+            Some(_) => without_peers(&loaded.config),
+        };
+        let mut poller = Poller::start(&masks, state_dir);
+        detector.set_masks(poller.masks());
         detector.seed(&running);
         let pipeline = Pipeline::start(reader, detector, loaded.config.agent.drain_interval).map_err(other)?;
         let doors = open_doors(&loaded.config, &metrics, recording.is_some()).await?;
@@ -88,6 +103,8 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
             metrics,
             host,
             losses,
+            poller,
+            recent,
         };
         agent.metrics.set_ready(true);
         tracing::info!(
@@ -131,6 +148,28 @@ pub fn options(config: &Config, flavour: Option<Flavour>) -> Options {
 /// How many rules are loaded.
 fn count(loaded: &Loaded) -> usize {
     loaded.specs.process.len() + loaded.specs.watches.len() + loaded.specs.network.len()
+}
+
+/// What outlives the agent; without it the agent runs all the same.
+fn open_state(path: &std::path::Path) -> Option<StateDir> {
+    StateDir::open(path)
+        .inspect_err(|error| tracing::warn!("counters, silences and recent alerts will not outlive the agent: {error}"))
+        .ok()
+}
+
+/// The store of recent alerts; without it `lapwing mask add --alert ID` knows nothing of an alert.
+fn remember(state: &StateDir, metrics: &Metrics) -> Option<Arc<RecentAlerts>> {
+    let started = Journal::open(state.clone()).and_then(|journal| RecentAlerts::start(journal, metrics));
+    started
+        .inspect_err(|error| tracing::warn!("recent alerts are not kept for `lapwing mask`: {error}"))
+        .ok()
+        .map(Arc::new)
+}
+
+fn without_peers(config: &Config) -> Config {
+    let mut config = config.clone();
+    config.alertmanager.urls.clear();
+    config
 }
 
 /// What others may ask the agent at; closed when dropped.
@@ -190,6 +229,10 @@ struct Agent {
     host: Arc<Host>,
     /// What a recording was told of losses; None without one.
     losses: Option<record::Losses>,
+    /// Silences of Alertmanager.
+    poller: Poller,
+    /// The store of recent alerts.
+    recent: Option<Arc<RecentAlerts>>,
 }
 
 /// Why the agent ends.
@@ -216,6 +259,10 @@ impl Agent {
                 _ = hangup.recv() => self.reload(log),
                 _ = terminate.recv() => return Reason::Signal("SIGTERM"),
                 _ = interrupt.recv() => return Reason::Signal("SIGINT"),
+                () = self.poller.changed() => {
+                    // A pipeline that does not take it has ended: the next report says so.
+                    let _ = self.pipeline.set_masks(self.poller.masks());
+                }
                 _ = report.tick() => {
                     if self.pipeline.broken() {
                         return Reason::Broken;
@@ -223,7 +270,7 @@ impl Agent {
                     self.follow_mounts();
                     if let Some(state) = self.pipeline.state().await {
                         let over = state.recording_over;
-                        self.metrics.publish(report::snapshot(&state, &self.sensors));
+                        self.metrics.publish(report::snapshot(&state, &self.sensors, self.poller.state()));
                         self.record_losses();
                         if over {
                             return Reason::RecordingOver;
@@ -263,12 +310,16 @@ impl Agent {
             pipeline,
             outputs,
             sensors,
+            recent,
             ..
         } = self;
         let ended = tokio::task::block_in_place(|| pipeline.stop());
         drop(sensors);
         if let Some(outputs) = Arc::into_inner(outputs) {
             outputs.shutdown(Instant::now() + LAST_ALERTS).await;
+        }
+        if let Some(recent) = recent.and_then(Arc::into_inner) {
+            recent.shutdown(Instant::now() + LAST_ALERTS).await;
         }
         match (ended, reason) {
             (Some(ended), Reason::Signal(_) | Reason::RecordingOver) => say_recording(ended, recording),

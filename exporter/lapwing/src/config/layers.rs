@@ -21,6 +21,7 @@ use super::{
     suggest::nearest,
 };
 use crate::{
+    alertmanager::check as check_alertmanager,
     http::check_web_config,
     outputs::{OtlpError, check_otlp},
 };
@@ -195,6 +196,13 @@ impl Layers {
                 "write processes = [\"nginx\"], or mode = \"all\"",
             ),
             _ => {}
+        }
+        if let Err(error) = check_alertmanager(&config.alertmanager) {
+            report.problem(
+                &origin(&format!("alertmanager.{}", error.key)),
+                error.message,
+                error.help,
+            );
         }
         config
     }

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use lapwing_engine::predicate::Glob;
 
 use super::{
-    schema::{Kind, Refusal},
+    schema::{Kind, Refusal, url},
     value,
 };
 
@@ -26,6 +26,7 @@ pub(super) fn list(kind: Kind, name: &str, entries: &[&str]) -> Result<Value, Re
         let checked = match kind {
             Kind::Networks => network(entry),
             Kind::Programs => program(entry),
+            Kind::Urls => peer(entry),
             _ => glob(entry),
         };
         checked
@@ -59,6 +60,16 @@ fn program(entry: &str) -> Result<String, Refusal> {
             help(),
         )),
         entry => Ok(entry.to_owned()),
+    }
+}
+
+fn peer(entry: &str) -> Result<String, (String, String)> {
+    match url(entry) {
+        true => Ok(entry.to_owned()),
+        false => Err((
+            "is not an http or https URL".into(),
+            "write for example \"http://127.0.0.1:9093\"".into(),
+        )),
     }
 }
 

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use super::{
     lists::{list, message_bytes},
     section::{one_of, type_name},
-    value,
+    tables, value,
 };
 
 /// What a setting may be.
@@ -46,6 +46,12 @@ pub enum Kind {
     Programs,
     /// `{ request = SIZE, response = SIZE }`
     MessageBytes,
+    /// A list of URLs as [`Kind::Url`].
+    Urls,
+    /// One line of visible characters.
+    Text,
+    /// Names and values of labels.
+    Labels,
 }
 
 /// One setting.
@@ -100,6 +106,24 @@ pub const KEYS: &[Key] = &[
     key("otlp", "timeout", Kind::Duration(Duration::from_millis(100), HOUR)),
     key("json", "enabled", Kind::Bool),
     key("json", "path", Kind::Output),
+    key("alertmanager", "urls", Kind::Urls),
+    key("alertmanager", "poll_interval", Kind::Duration(SECOND, HOUR)),
+    key(
+        "alertmanager",
+        "timeout",
+        Kind::Duration(Duration::from_millis(100), Duration::from_secs(60)),
+    ),
+    key("alertmanager", "ca_file", Kind::Path),
+    key("alertmanager", "cert_file", Kind::Path),
+    key("alertmanager", "key_file", Kind::Path),
+    key("alertmanager", "username", Kind::Text),
+    key("alertmanager", "password_file", Kind::Path),
+    key("alertmanager", "bearer_token_file", Kind::Path),
+    key("alertmanager", "insecure", Kind::Bool),
+    key("alertmanager", "labels", Kind::Labels),
+    key("alertmanager", "mask_action", Kind::Choice(&["mark", "drop"])),
+    key("alertmanager", "maskable_critical", Kind::Globs),
+    key("alertmanager", "never_mask", Kind::Globs),
     key("score", "threshold", Kind::Number(1, MAX_POINTS)),
     key("score", "half_life", Kind::Duration(SECOND, MONTH)),
     key("score", "lineage_threshold", Kind::Number(1, MAX_POINTS)),
@@ -155,7 +179,7 @@ impl Key {
                 integer.as_str(),
             ),
             (Kind::Ring(..) | Kind::Size(..), DeValue::Integer(integer)) => self.check_text(integer.as_str()),
-            (Kind::Globs | Kind::Networks | Kind::Programs, DeValue::Array(array)) => {
+            (Kind::Globs | Kind::Networks | Kind::Programs | Kind::Urls, DeValue::Array(array)) => {
                 let texts: Option<Vec<&str>> = array.iter().map(|entry| entry.get_ref().as_str()).collect();
                 list(self.kind, self.name, &texts.ok_or_else(mismatch)?)
             }
@@ -166,22 +190,10 @@ impl Key {
                     .collect();
                 message_bytes(self.name, &pairs.ok_or_else(mismatch)?)
             }
-            (Kind::Headers, DeValue::Table(table)) => {
-                let pairs = table.iter().map(|(name, value)| match value.get_ref().as_str() {
-                    Some(text) => Ok((name.get_ref().to_string(), text.to_owned())),
-                    None => Err((
-                        format!(
-                            "header {} must be a string, not {}",
-                            name.get_ref(),
-                            type_name(value.get_ref())
-                        ),
-                        String::from("write headers = { name = \"value\" }"),
-                    )),
-                });
-                headers(pairs.collect::<Result<_, _>>()?)
-            }
-            (Kind::Bool | Kind::Number(..) | Kind::Headers | Kind::MessageBytes, _) => Err(mismatch()),
-            (Kind::Globs | Kind::Networks | Kind::Programs, _) => Err(mismatch()),
+            (Kind::Headers, DeValue::Table(table)) => headers(tables::pairs("header", self.name, table)?),
+            (Kind::Labels, DeValue::Table(table)) => tables::labels(tables::pairs("label", self.name, table)?),
+            (Kind::Bool | Kind::Number(..) | Kind::Headers | Kind::Labels | Kind::MessageBytes, _) => Err(mismatch()),
+            (Kind::Globs | Kind::Networks | Kind::Programs | Kind::Urls, _) => Err(mismatch()),
             (_, DeValue::String(text)) => self.check_text(text),
             _ => Err(mismatch()),
         }
@@ -233,7 +245,7 @@ impl Key {
                     )),
                 }
             }
-            Kind::Globs | Kind::Networks | Kind::Programs => {
+            Kind::Globs | Kind::Networks | Kind::Programs | Kind::Urls => {
                 let texts: Vec<&str> = text
                     .split(',')
                     .map(str::trim)
@@ -280,20 +292,15 @@ impl Key {
                     "write error, warn, info, debug, trace or off, or for example \"info,lapwing=debug\"",
                 )),
             },
-            Kind::Headers => {
-                let pairs =
-                    text.split(',')
-                        .filter(|pair| !pair.trim().is_empty())
-                        .map(|pair| match pair.split_once('=') {
-                            Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
-                            // The value may be a credential: the message does not show it.
-                            None => Err((
-                                format!("{name}: an entry has no ="),
-                                String::from("write name=value,name=value"),
-                            )),
-                        });
-                headers(pairs.collect::<Result<_, _>>()?)
-            }
+            Kind::Headers => headers(tables::pairs_of_text(name, text)?),
+            Kind::Labels => tables::labels(tables::pairs_of_text(name, text)?),
+            Kind::Text => match !text.is_empty() && text.len() <= 256 && !text.contains(char::is_control) {
+                true => ok(),
+                false => Err(refuse(
+                    "must be one line of 1 to 256 bytes",
+                    "write it without control characters",
+                )),
+            },
         }
     }
 
@@ -328,7 +335,7 @@ impl Kind {
             Kind::Address => ("an address", "\"127.0.0.1:19754\""),
             Kind::Url => ("a URL", "\"http://127.0.0.1:4317\""),
             Kind::Level => ("a string", "\"info\""),
-            Kind::Headers => ("a table", "{ name = \"value\" }"),
+            Kind::Headers | Kind::Labels => ("a table", "{ name = \"value\" }"),
             Kind::Size(..) => ("a size", "\"64MiB\""),
             Kind::Globs => ("a list of strings", "[\"*\"]"),
             Kind::Networks => ("a list of strings", "[\"10.0.0.0/8\"]"),
@@ -337,11 +344,13 @@ impl Kind {
                 "a table of two sizes",
                 "{ request = \"128KiB\", response = \"512KiB\" }",
             ),
+            Kind::Urls => ("a list of URLs", "[\"http://127.0.0.1:9093\"]"),
+            Kind::Text => ("a string", "\"...\""),
         }
     }
 }
 
-fn url(text: &str) -> bool {
+pub(super) fn url(text: &str) -> bool {
     hyper::Uri::from_str(text).is_ok_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
     })

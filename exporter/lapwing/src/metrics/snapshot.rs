@@ -8,6 +8,8 @@ use std::{sync::Arc, time::SystemTime};
 use lapwing_engine::{event::Sensor, spec::Severity};
 use serde::Serialize;
 
+use crate::alertmanager::PollState;
+
 /// Everything that the metrics show of the sensors and the engine.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Snapshot {
@@ -41,6 +43,8 @@ pub struct Snapshot {
     pub hooks: Vec<HookInfo>,
     /// BPF programs and what they cost.
     pub programs: Vec<ProgramCount>,
+    /// Silences of Alertmanager in detail, for `lapwing status`.
+    pub alertmanager: PollState,
     /// Bytes of all BPF maps.
     pub map_memory: u64,
 }

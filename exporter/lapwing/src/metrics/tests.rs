@@ -113,6 +113,7 @@ fn full() -> Snapshot {
             nanoseconds: 1_500_000_000,
             recursion_misses: 1,
         }],
+        alertmanager: crate::alertmanager::PollState::default(),
         map_memory: 4096,
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn age(time: BootTime) -> Duration {
 }
 
 /// Now, in nanoseconds since 1970.
-pub(super) fn unix_now() -> u64 {
+pub(crate) fn unix_now() -> u64 {
     u64::try_from(nanoseconds(ClockId::Realtime)).unwrap_or(0)
 }
 
@@ -62,7 +62,8 @@ fn nanoseconds(clock: ClockId) -> i64 {
     now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec)
 }
 
-pub(super) fn rfc3339(unix: u64) -> String {
+/// Nanoseconds since 1970 as RFC 3339 in UTC.
+pub(crate) fn rfc3339(unix: u64) -> String {
     let (seconds, nanoseconds) = (unix / 1_000_000_000, unix % 1_000_000_000);
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = date(days);

@@ -12,6 +12,7 @@ use lapwing_engine::{
     alert::Alert,
     engine::Engine,
     event::{BootTime, Event},
+    mask::Masks,
     reorder::Reorder,
 };
 
@@ -83,6 +84,7 @@ impl Detector {
                 Ok(Input::Events(batch)) => batch.into_iter().for_each(|event| self.accept(event)),
                 Ok(Input::Lost(losses)) => self.lost(&losses),
                 Ok(Input::Reload(reload)) => self.reload(*reload),
+                Ok(Input::Masks(masks)) => self.set_masks(masks),
                 Ok(Input::Snapshot(reply)) => drop(reply.send(self.state())),
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => return self.end(),
@@ -93,6 +95,11 @@ impl Detector {
             }
             self.pass_time(self.reorder.watermark(now));
         }
+    }
+
+    /// Takes other masks, for what is judged from now on.
+    pub fn set_masks(&mut self, masks: Arc<Masks>) {
+        self.engine.set_masks(masks, boot_now());
     }
 
     fn observe(&mut self, event: &Event) {

@@ -59,6 +59,9 @@ impl Agent {
             retire(std::mem::replace(&mut self.outputs, outputs));
         }
         self.say_what_needs_a_restart(&loaded);
+        if self.losses.is_none() {
+            self.poller.configure(&loaded.config);
+        }
         self.loaded = loaded;
         Ok(())
     }
@@ -69,7 +72,10 @@ impl Agent {
             return Ok(None);
         }
         Outputs::start(new, &self.host, &self.metrics)
-            .map(|outputs| Some(Arc::new(outputs)))
+            .map(|mut outputs| {
+                outputs.remember(self.recent.clone());
+                Some(Arc::new(outputs))
+            })
             .map_err(|e| e.to_string())
     }
 

@@ -12,6 +12,7 @@ use lapwing_engine::{
 };
 
 use crate::{
+    alertmanager::PollState,
     cli::Profile,
     config::{Config, Loaded},
     metrics::{
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// Everything that is counted, now.
-pub fn snapshot(state: &State, sensors: &Sensors) -> Snapshot {
+pub fn snapshot(state: &State, sensors: &Sensors, alertmanager: PollState) -> Snapshot {
     let counters = &state.counters;
     let hooks = sensors.hooks();
     Snapshot {
@@ -64,10 +65,7 @@ pub fn snapshot(state: &State, sensors: &Sensors) -> Snapshot {
                 points: *points,
             })
             .collect(),
-        silences: Silences {
-            hiding_critical: state.hiding_critical,
-            ..Silences::default()
-        },
+        silences: silences(state, &alertmanager),
         folded: counters.folded,
         late: state.reorder.late,
         incomplete: incomplete(state),
@@ -106,7 +104,27 @@ pub fn snapshot(state: &State, sensors: &Sensors) -> Snapshot {
                 recursion_misses: program.recursion_misses,
             })
             .collect(),
+        alertmanager,
         map_memory: sensors.map_memory(),
+    }
+}
+
+fn silences(state: &State, alertmanager: &PollState) -> Silences {
+    let succeeded = alertmanager.polls.get("success").copied().unwrap_or(0);
+    Silences {
+        peers: alertmanager.peers,
+        active: alertmanager.active,
+        pending: alertmanager.pending,
+        refused: alertmanager
+            .refused
+            .iter()
+            .map(|(reason, count)| (*reason, *count))
+            .collect(),
+        hiding_critical: state.hiding_critical,
+        polls: succeeded,
+        poll_failures: alertmanager.polls.values().sum::<u64>() - succeeded,
+        last_poll: alertmanager.last_success.unwrap_or(0.0),
+        poll_seconds: alertmanager.last_duration,
     }
 }
 

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use crate::alertmanager::rfc3339;
+
 /// Lines that fit a terminal; `bold` for headings.
 pub(super) fn render(status: &Value, bold: bool) -> String {
     let mut page = Page {
@@ -17,6 +19,7 @@ pub(super) fn render(status: &Value, bold: bool) -> String {
     page.counts("Known in part", &status["incomplete"], &["reason"], "none");
     page.counts("Alerts", &status["alerts"], &["rule", "severity"], "none yet");
     page.outputs(&status["outputs"]);
+    page.masks(&status["alertmanager"]);
     page.bounded(status);
     page.programs(&status["programs"]);
     page.text
@@ -128,6 +131,47 @@ impl Page {
                 of("waiting"),
                 of("capacity"),
                 of("errors")
+            );
+        }
+    }
+
+    /// Silences; without an Alertmanager there is nothing to say.
+    fn masks(&mut self, state: &Value) {
+        if number(&state["peers"]) == 0 {
+            return;
+        }
+        self.heading("Masks");
+        let of = |key| number(&state[key]);
+        let refused: u64 = state["refused"]
+            .as_object()
+            .into_iter()
+            .flat_map(|all| all.values())
+            .map(number)
+            .sum();
+        line!(
+            self,
+            "  {} in force, {} to come, {refused} refused",
+            of("active"),
+            of("pending")
+        );
+        match (state["peer"].as_str(), state["last_success"].as_f64()) {
+            (Some(peer), Some(time)) => {
+                let time = rfc3339((time * 1e9) as i64);
+                line!(self, "  read from {peer} at {time}");
+            }
+            _ => line!(self, "  no answer from Alertmanager since the agent started"),
+        }
+        if let Some(error) = state["error"].as_str() {
+            line!(self, "  NOT READ at the last attempt: {}", error.escape_debug());
+        }
+        for silence in list(&state["refused_silences"]) {
+            let of = |key| text(silence, key);
+            line!(
+                self,
+                "  refused {}: {} {}",
+                of("id").escape_debug(),
+                of("reason"),
+                of("detail")
             );
         }
     }

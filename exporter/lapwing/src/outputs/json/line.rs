@@ -1,7 +1,7 @@
 //! The keys of an alert's line and their order.
 
 use lapwing_engine::{
-    alert::{ActionResult, Alert, ContainerView, FileView, NetworkView, ProcessView, ScoreView},
+    alert::{ActionResult, Alert, ContainerView, FileView, MaskView, NetworkView, ProcessView, ScoreView},
     event::Sensor,
     spec::Severity,
 };
@@ -39,6 +39,10 @@ struct Line<'a> {
     score: Option<&'a ScoreView>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     partial: &'a [&'static str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    masked: Option<&'a MaskView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mask: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -74,6 +78,8 @@ pub(in crate::outputs) fn line(record: &AlertRecord) -> String {
         container: alert.container.as_ref(),
         score: alert.score.as_ref(),
         partial: &alert.partial,
+        masked: alert.masked.as_ref(),
+        mask: record.mask(),
     };
     // Text, numbers and maps with text keys only: there is nothing in it that JSON cannot say.
     serde_json::to_string(&line).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))

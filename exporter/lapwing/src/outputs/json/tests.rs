@@ -49,6 +49,7 @@ fn the_line_has_every_key_of_the_alert_in_the_documented_order() {
     theirs["process"]["start_time"] = "1970-01-01T00:03:20.000000000Z".into();
     theirs["lineage"][0]["start_time"] = "1970-01-01T00:01:40.000000000Z".into();
     theirs["lineage"][1]["start_time"] = "1970-01-01T00:00:01.000000000Z".into();
+    // Ids of the engine are hexadecimal; the one of this test is not, and gets no command.
     assert_eq!(parsed, theirs);
     let keys = [
         "time", "id", "rule", "severity", "sensor", "event", "result", "errno", "message", "tags", "count", "process",
@@ -59,6 +60,27 @@ fn the_line_has_every_key_of_the_alert_in_the_documented_order() {
         .map(|key| text.find(&format!("\"{key}\":")).unwrap())
         .collect();
     assert!(positions.is_sorted(), "{text}");
+}
+
+#[test]
+fn an_alert_says_how_it_is_masked_or_by_what_it_is() {
+    let mut record = (*record(7)).clone();
+    record.alert.id = "1a2b-0-3c-0badf00d".into();
+    let parsed: Value = serde_json::from_str(&line(&record)).unwrap();
+    assert_eq!(parsed["mask"], "lapwing mask add --alert 1a2b-0-3c-0badf00d --for 2h");
+    assert_eq!(parsed["masked"], Value::Null);
+    record.alert.masked = Some(lapwing_engine::alert::MaskView {
+        silence: "s".into(),
+        author: "alice".into(),
+        comment: "because".into(),
+        until: "2026-11-21T12:00:00Z".into(),
+    });
+    let parsed: Value = serde_json::from_str(&line(&record)).unwrap();
+    assert_eq!(parsed["mask"], Value::Null);
+    assert_eq!(
+        parsed["masked"],
+        serde_json::json!({"silence": "s", "author": "alice", "comment": "because", "until": "2026-11-21T12:00:00Z"})
+    );
 }
 
 #[tokio::test]

@@ -2,33 +2,25 @@
 
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::{
     Request, Response, StatusCode,
-    body::{Bytes, Incoming},
-    client::conn::http1,
-    header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT},
+    body::Bytes,
+    header::{CONTENT_TYPE, RETRY_AFTER},
 };
-use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
 use prost::Message;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
-use tokio_rustls::{
-    TlsConnector,
-    rustls::{RootCertStore, pki_types::ServerName},
-};
+use tokio_rustls::{TlsConnector, rustls::RootCertStore};
 use tonic_types::pb;
 
 use super::{Outcome, endpoint::Endpoint, endpoint::OtlpError};
-use crate::tls;
+use crate::{
+    client::{Failure, exchange},
+    tls,
+};
 
 /// No honest answer is longer.
 const MAX_ANSWER: usize = 64 * 1024;
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// A collector.
 pub(super) struct Http {
@@ -62,44 +54,12 @@ impl Http {
     }
 
     async fn post(&self, body: Bytes) -> Result<Answer, Failure> {
-        let uri = &self.endpoint.uri;
-        // An IPv6 address stands in brackets in a URL and without them everywhere else.
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        let port = uri.port_u16().unwrap_or(if self.tls.is_some() { 443 } else { 80 });
-        let stream = TcpStream::connect((host, port)).await?;
-        stream.set_nodelay(true)?;
-        match &self.tls {
-            None => self.exchange(stream, body).await,
-            Some(connector) => {
-                let name = ServerName::try_from(host.to_owned())?;
-                self.exchange(connector.connect(name, stream).await?, body).await
-            }
-        }
-    }
-
-    async fn exchange(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        body: Bytes,
-    ) -> Result<Answer, Failure> {
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let mut request = Request::post(self.endpoint.uri.path())
-            .header(HOST, self.endpoint.uri.authority().map_or("", |a| a.as_str()))
             .header(CONTENT_TYPE, "application/x-protobuf")
-            .header(USER_AGENT, concat!("lapwing/", env!("CARGO_PKG_VERSION")))
             .body(Full::new(body))?;
         request.headers_mut().extend(self.endpoint.headers.iter().cloned());
-        let talk = async {
-            let response = sender.send_request(request).await?;
-            Answer::read(response).await
-        };
-        // The connection must be driven until the answer is complete; its own error, if any, is the answer's too.
-        tokio::pin!(connection);
-        tokio::pin!(talk);
-        tokio::select! {
-            answer = &mut talk => answer,
-            _ = &mut connection => talk.await,
-        }
+        let response = exchange(&self.endpoint.uri, self.tls.as_ref(), request, MAX_ANSWER).await?;
+        Ok(Answer::read(response))
     }
 }
 
@@ -117,23 +77,18 @@ struct Answer {
 }
 
 impl Answer {
-    async fn read(response: Response<Incoming>) -> Result<Answer, Failure> {
+    fn read(response: Response<Bytes>) -> Answer {
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let json = header(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
         let retry_after = header(RETRY_AFTER)
             .and_then(|text| text.trim().parse().ok())
             .map(Duration::from_secs);
-        let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER)
-            .collect()
-            .await?
-            .to_bytes();
-        Ok(Answer {
-            status,
+        Answer {
+            status: response.status(),
             json,
             retry_after,
-            body,
-        })
+            body: response.into_body(),
+        }
     }
 
     /// By OTLP's specification: 429, 502, 503 and 504 may be repeated, every other failure must not.

@@ -19,6 +19,7 @@ use crate::outputs::{AlertRecord, WallClock};
 
 /// Writes an alert into an empty record.
 pub(super) fn fill(record: &mut impl LogRecord, alert: &AlertRecord) {
+    let mask = alert.mask();
     let AlertRecord { alert, wall, .. } = alert;
     record.set_event_name(event_name(alert.event));
     record.set_severity_number(severity(alert.severity));
@@ -26,7 +27,9 @@ pub(super) fn fill(record: &mut impl LogRecord, alert: &AlertRecord) {
     record.set_timestamp(SystemTime::UNIX_EPOCH + Duration::from_nanos(wall.unix_nanoseconds(alert.time)));
     record.set_observed_timestamp(SystemTime::now());
     record.set_body(alert.message.clone().into());
-    record.add_attributes(attributes(alert, wall).0);
+    let mut attributes = attributes(alert, wall);
+    attributes.maybe_text("lapwing.mask", mask);
+    record.add_attributes(attributes.0);
 }
 
 /// OpenTelemetry's names of events live forever, as those of our alerts do: each of these few is made once.
@@ -70,6 +73,12 @@ fn attributes(alert: &Alert, wall: &WallClock) -> Attributes {
     );
     if let Some(score) = &alert.score {
         about_score(&mut a, score);
+    }
+    if let Some(mask) = &alert.masked {
+        a.text("lapwing.masked.silence", &*mask.silence);
+        a.text("lapwing.masked.author", &*mask.author);
+        a.text("lapwing.masked.comment", &*mask.comment);
+        a.text("lapwing.masked.until", &*mask.until);
     }
     a
 }
