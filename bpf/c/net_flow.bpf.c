@@ -12,10 +12,14 @@ static __always_inline __u64 lw_cookie(const struct sock *sk)
 	return lw_conn_cookie(sk);
 }
 
-/* connect or listen. */
-static __always_inline void lw_begin_conn(const struct sock *sk, struct lw_net_rules *rules, __u8 direction, __u8 flags, __u32 change)
+/*
+ * Functions of their own are about the stack, of which there are 512 bytes for a chain of calls: what makes a connection returns before what
+ * sends a record is called.
+ */
+
+static __noinline int lw_add(const struct sock *sk, __u8 direction, __u8 flags)
 {
-	struct lw_conn new = {}, *conn;
+	struct lw_conn new = {};
 
 	new.id = lw_cookie(sk);
 	new.opened = bpf_ktime_get_boot_ns();
@@ -29,7 +33,17 @@ static __always_inline void lw_begin_conn(const struct sock *sk, struct lw_net_r
 		else
 			lw_map_ipv4(new.ends.remote, 0);
 	}
-	conn = lw_conn_add(sk, &new);
+	lw_conn_add(sk, &new);
+	return 0;
+}
+
+/* connect or listen. */
+static __always_inline void lw_begin_conn(const struct sock *sk, struct lw_net_rules *rules, __u8 direction, __u8 flags, __u32 change)
+{
+	struct lw_conn *conn;
+
+	lw_add(sk, direction, flags);
+	conn = lw_conn_of(sk);
 	if (!conn)
 		return;
 	lw_conn_own(conn, rules, (struct task_struct *)bpf_get_current_task(), 0);
@@ -46,42 +60,58 @@ static __noinline int lw_streams_begin(const struct lw_conn *conn, const struct 
 	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
 	struct lw_segment s;
 
-	if (!conn || conn->speaker || (conn->flags & (LW_CONN_WANTED | LW_CONN_SELF)) != LW_CONN_WANTED)
+	if (!conn || (conn->flags & (LW_CONN_WANTED | LW_CONN_SELF)) != LW_CONN_WANTED)
 		return 0;
-	lw_segment_fill(&s, conn, LW_RECEIVED, LW_GET(tp, struct tcp_sock, rcv_nxt) - 1, 0);
-	s.flags = LW_TCP_SYN;
-	lw_segment_send(&s);
+	if (!(conn->voice & LW_VOICE_RECEIVED)) {
+		lw_segment_fill(&s, conn, LW_RECEIVED, LW_GET(tp, struct tcp_sock, rcv_nxt) - 1, 0);
+		s.flags = LW_TCP_SYN;
+		lw_segment_send(&s);
+	}
+	if (conn->voice & LW_VOICE_SENT)
+		return 0;
 	lw_segment_fill(&s, conn, LW_SENT, LW_GET(tp, struct tcp_sock, snd_nxt) - 1, 0);
 	s.flags = LW_TCP_SYN;
 	lw_segment_send(&s);
 	return 0;
 }
 
-static __always_inline bool lw_is_fresh(const struct lw_conn *early)
+static __always_inline bool lw_is_fresh(struct lw_conn *early)
 {
 	return bpf_ktime_get_boot_ns() - early->opened < LW_EARLY_MAX;
+}
+
+static __noinline int lw_add_incoming(const struct sock *sk)
+{
+	struct lw_net_rules *rules = lw_net();
+	struct lw_conn *early, new = {};
+
+	if (!rules)
+		return 0;
+	lw_ends_of(&new.ends, sk);
+	early = bpf_map_lookup_elem(&lw_early, &new.ends);
+	if (early && lw_is_fresh(early)) {
+		lw_conn_add(sk, early);
+		bpf_map_delete_elem(&lw_early, &new.ends);
+		return 0;
+	}
+	new.opened = bpf_ktime_get_boot_ns();
+	new.id = lw_cookie(sk);
+	lw_conn_inherit(&new, rules);
+	lw_conn_add(sk, &new);
+	return 0;
 }
 
 /* The handshake is done: now all of both ends is known. */
 static __noinline int lw_established(const struct sock *sk, int old)
 {
-	struct lw_conn *conn = lw_conn_of(sk), *early, new = {};
 	struct lw_net_rules *rules = lw_net();
+	struct lw_conn *conn = lw_conn_of(sk);
 
 	if (!rules)
 		return 0;
 	if (!conn) {
-		new.opened = bpf_ktime_get_boot_ns();
-		lw_ends_of(&new.ends, sk);
-		early = bpf_map_lookup_elem(&lw_early, &new.ends);
-		if (early && lw_is_fresh(early)) {
-			new = *early;
-			bpf_map_delete_elem(&lw_early, &new.ends);
-		} else {
-			new.id = lw_cookie(sk);
-			lw_conn_inherit(&new, rules);
-		}
-		conn = lw_conn_add(sk, &new);
+		lw_add_incoming(sk);
+		conn = lw_conn_of(sk);
 		if (!conn)
 			return 0;
 	} else if (old == TCP_SYN_SENT) {

@@ -82,11 +82,14 @@ static __noinline int lw_tell(struct lw_conn *conn, const struct sock *sk, __u32
 }
 
 /* Makes `task`'s process the owner. */
-static __always_inline void lw_conn_own(struct lw_conn *conn, struct lw_net_rules *rules, struct task_struct *task, __u32 program)
+static __noinline int lw_conn_own(struct lw_conn *conn, struct lw_net_rules *rules, struct task_struct *task, __u32 program)
 {
 	struct lw_config *config = lw_config();
-	__u8 flags = conn->flags & ~(LW_CONN_WANTED | LW_CONN_SELF);
+	__u8 flags;
 
+	if (!conn || !rules || !task)
+		return 0;
+	flags = conn->flags & ~(LW_CONN_WANTED | LW_CONN_SELF);
 	conn->pid = BPF_CORE_READ(task, tgid);
 	conn->start = BPF_CORE_READ(task, group_leader, start_boottime);
 	conn->generation = rules->generation;
@@ -95,6 +98,7 @@ static __always_inline void lw_conn_own(struct lw_conn *conn, struct lw_net_rule
 	if ((config && config->self_pid && config->self_pid == conn->pid) || lw_facing_self(&conn->ends))
 		flags |= LW_CONN_SELF;
 	conn->flags = flags;
+	return 0;
 }
 
 /* Remembers the agent's own end, so that the other one can be excluded. */

@@ -1,9 +1,9 @@
 //! Any bytes are either an event or an error.
 
-use lapwing_engine::event::{Body, ExitReason, Value};
+use lapwing_engine::event::{Body, Direction, ExitReason, FlowChange, Value, Way, tcp};
 
 use super::*;
-use crate::wire::{bytes_of, lw_exec, lw_exit, lw_field};
+use crate::wire::{bytes_of, lw_change, lw_direction, lw_ends, lw_exec, lw_exit, lw_field, lw_flow, lw_segment};
 
 fn names() -> WatchNames {
     WatchNames::new()
@@ -57,6 +57,98 @@ fn exec() -> Vec<u8> {
     record
 }
 
+fn ends() -> lw_ends {
+    let mut local = [0; 16];
+    local[10..].copy_from_slice(&[0xff, 0xff, 127, 0, 0, 1]);
+    lw_ends {
+        local,
+        remote: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+        local_port: 80,
+        remote_port: 4000,
+        netns: 9,
+    }
+}
+
+/// A connection that was refused.
+fn flow() -> Vec<u8> {
+    bytes_of(&lw_flow {
+        header: header(lw_kind::LW_FLOW, 152),
+        flow: 77,
+        ends: ends(),
+        sent: 1,
+        received: 2,
+        duration: 3,
+        segments_sent: 4,
+        segments_received: 5,
+        retransmits: 6,
+        error: 111,
+        change: lw_change::LW_REFUSED.0 as u8,
+        direction: lw_direction::LW_OUTGOING.0 as u8,
+        reserved: [0; 6],
+    })
+    .to_vec()
+}
+
+/// Three bytes of ten.
+fn segment() -> Vec<u8> {
+    let mut record = bytes_of(&lw_segment {
+        header: header(lw_kind::LW_SEGMENT, 120),
+        flow: 77,
+        ends: ends(),
+        sequence: 1000,
+        ack: 2000,
+        length: 10,
+        flags: 0x11,
+        way: 1,
+        direction: 1,
+        reserved: 0,
+    })
+    .to_vec();
+    record.extend(u16::try_from(lw_field::LW_DATA.0).unwrap().to_ne_bytes());
+    record.extend([3, 0, b'G', b'E', b'T', 0]);
+    let size = u32::try_from(record.len()).unwrap();
+    record[24..28].copy_from_slice(&size.to_ne_bytes());
+    record
+}
+
+#[test]
+fn a_flow_says_what_became_of_it() {
+    let Body::Flow(flow) = decode(&flow(), &names()).unwrap().body else {
+        panic!()
+    };
+    assert_eq!((flow.change, flow.direction), (FlowChange::Refused(111), Direction::Outgoing));
+    assert_eq!(flow.endpoints.local, "127.0.0.1:80".parse().unwrap());
+    assert_eq!(flow.endpoints.remote, "[::1]:4000".parse().unwrap());
+    assert_eq!((flow.flow.0, flow.endpoints.netns), (77, 9));
+    assert_eq!((flow.totals.bytes_sent, flow.totals.retransmits), (1, 6));
+}
+
+#[test]
+fn a_segment_has_the_first_bytes_of_its_length() {
+    let Body::Segment(segment) = decode(&segment(), &names()).unwrap().body else {
+        panic!()
+    };
+    assert_eq!((segment.way, segment.direction), (Way::Sent, Direction::Incoming));
+    assert_eq!((segment.sequence, segment.ack, segment.length), (1000, 2000, 10));
+    assert_eq!((segment.flags, segment.data), (tcp::FIN | tcp::ACK, "GET".into()));
+}
+
+#[test]
+fn network_records_that_contradict_themselves_are_errors() {
+    let lie = |mut record: Vec<u8>, at: usize, value: u8| {
+        record[at] = value;
+        decode(&record, &names()).unwrap_err()
+    };
+    let (change, direction) = (144, 145);
+    assert_eq!(lie(flow(), change, 0), DecodeError::Unknown);
+    assert_eq!(lie(flow(), change, 99), DecodeError::Unknown);
+    assert_eq!(lie(flow(), direction, 3), DecodeError::Unknown);
+    let (length, way, direction) = (112, 117, 118);
+    assert_eq!(lie(segment(), way, 2), DecodeError::Unknown);
+    assert_eq!(lie(segment(), direction, 9), DecodeError::Unknown);
+    assert_eq!(lie(segment(), length, 2), DecodeError::Size, "more data than there was");
+}
+
 #[test]
 fn a_good_record_is_an_event() {
     let event = decode(&exec(), &names()).unwrap();
@@ -97,7 +189,7 @@ fn an_exit_says_how() {
 
 #[test]
 fn every_shorter_record_is_an_error() {
-    for record in [exec(), exit(0)] {
+    for record in [exec(), exit(0), flow(), segment()] {
         for len in 0..record.len() {
             assert!(decode(&record[..len], &names()).is_err(), "{len} of {}", record.len());
         }
@@ -147,12 +239,13 @@ fn a_field_that_runs_past_the_end_is_an_error() {
 
 #[test]
 fn every_changed_byte_is_an_event_or_an_error() {
-    let whole = exec();
-    for at in 0..whole.len() {
-        for value in [0, 1, 0x7f, 0x80, 0xff] {
-            let mut record = whole.clone();
-            record[at] = value;
-            let _ = decode(&record, &names());
+    for whole in [exec(), flow(), segment()] {
+        for at in 0..whole.len() {
+            for value in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut record = whole.clone();
+                record[at] = value;
+                let _ = decode(&record, &names());
+            }
         }
     }
     for kind in 0..20u16 {
@@ -161,7 +254,7 @@ fn every_changed_byte_is_an_event_or_an_error() {
             if len >= 56 {
                 record[24..28].copy_from_slice(&u32::try_from(len).unwrap().to_ne_bytes());
                 record[28..30].copy_from_slice(&kind.to_ne_bytes());
-                for fixed in [56, 64, 104, 144, 184, 200, 224] {
+                for fixed in [56, 64, 104, 120, 144, 152, 184, 200, 224] {
                     record[48..50].copy_from_slice(&u16::to_ne_bytes(fixed));
                     let _ = decode(&record, &names());
                 }

@@ -1,5 +1,7 @@
 //! What the tests share: sensors on the real kernel.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
+
+pub mod net;
 
 use std::{
     sync::{Mutex, MutexGuard},

@@ -1,0 +1,98 @@
+//! What connections carry, on the real kernel: every byte once for each end, copied or counted.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream},
+};
+
+use common::{
+    Rig,
+    net::{closed, interest, network, pair, rig, segments, stream, talk},
+};
+use lapwing_bpf::Options;
+use lapwing_engine::event::{Segment, Way, tcp};
+
+#[test]
+fn what_is_said_is_copied_once_for_each_end() {
+    let mut rig = rig(true);
+    for address in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
+        let at = talk(address, 1000, 70_000);
+        rig.until(|events| closed(events, at.port()) == 3);
+        let (client, server) = pair(&rig.events, at.port());
+        let (question, answer) = ((vec![b'q'; 1000], 1000), (vec![b'a'; 70_000], 70_000));
+        assert_eq!(stream(&rig.events, client, Way::Sent), question);
+        assert_eq!(stream(&rig.events, server, Way::Received), question);
+        assert_eq!(stream(&rig.events, server, Way::Sent), answer);
+        assert_eq!(stream(&rig.events, client, Way::Received), answer);
+        for segment in segments(&rig.events, at.port()) {
+            let end = if segment.flow == client {
+                segment.endpoints.remote
+            } else {
+                segment.endpoints.local
+            };
+            assert_eq!(end, at);
+            assert!(segment.data.len() <= segment.length as usize);
+        }
+        let fins = |flow, way| {
+            let segments = segments(&rig.events, at.port());
+            let fin = |s: &&&Segment| s.flow == flow && s.way == way && s.flags & tcp::FIN != 0;
+            segments.iter().filter(fin).count()
+        };
+        for (flow, way) in [(client, Way::Sent), (server, Way::Received), (server, Way::Sent), (client, Way::Received)] {
+            assert_eq!(fins(flow, way), 1, "{way:?}");
+        }
+        assert_eq!(rig.lost(), 0);
+    }
+}
+
+#[test]
+fn past_the_budget_bytes_are_counted_and_not_copied() {
+    let (question, answer) = (1 << 20, 44 << 20);
+    let mut rig = rig(true);
+    let at = talk(Ipv4Addr::LOCALHOST.into(), question, answer);
+    rig.until(|events| closed(events, at.port()) == 3);
+    let (client, server) = pair(&rig.events, at.port());
+    for (flow, way, sent, copied) in [
+        (client, Way::Sent, question, 128 << 10),
+        (server, Way::Received, question, 128 << 10),
+        (client, Way::Received, answer, 512 << 10),
+        (server, Way::Sent, answer, 512 << 10),
+    ] {
+        let (data, total) = stream(&rig.events, flow, way);
+        assert_eq!((data.len(), total), (copied, sent as u64), "{way:?}");
+    }
+    let records = segments(&rig.events, at.port()).len();
+    assert!(records < 500, "{records} records for 45 MB each way");
+    assert_eq!(rig.lost(), 0);
+}
+
+#[test]
+fn the_budget_is_anew_when_the_other_end_has_spoken() {
+    let mut wanted = network(true);
+    (wanted.request_budget, wanted.response_budget) = (100, 200);
+    let mut rig = Rig::open(&Options::default(), &interest(wanted));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = listener.local_addr().unwrap();
+    let mut client = TcpStream::connect(at).unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    for turn in 0..3u8 {
+        client.write_all(&[turn; 1000]).unwrap();
+        server.read_exact(&mut [0; 1000]).unwrap();
+        server.write_all(&[turn + 10; 5000]).unwrap();
+        server.write_all(&[turn + 20; 5000]).unwrap();
+        client.read_exact(&mut [0; 10_000]).unwrap();
+    }
+    drop((client, server));
+    rig.until(|events| closed(events, at.port()) == 2);
+    let (client, server) = pair(&rig.events, at.port());
+    let turns = |of: &dyn Fn(u8) -> Vec<u8>| (0..3).flat_map(of).collect::<Vec<u8>>();
+    let question = (turns(&|turn| vec![turn; 100]), 3000);
+    let answer = (turns(&|turn| vec![turn + 10; 200]), 30_000);
+    assert_eq!(stream(&rig.events, client, Way::Sent), question);
+    assert_eq!(stream(&rig.events, server, Way::Received), question);
+    assert_eq!(stream(&rig.events, server, Way::Sent), answer);
+    assert_eq!(stream(&rig.events, client, Way::Received), answer);
+}
