@@ -402,3 +402,42 @@ fn a_state_of_an_earlier_run_is_taken_over() {
     mask(&mut run, &[("rule", "etc"), ("path", "/etc/a")]);
     assert!(active(&run, "etc", BootTime(6 * SECOND)), "its details are not known");
 }
+
+#[test]
+fn a_silence_on_a_program_does_not_hide_the_score_that_others_added_to() {
+    let mut specs = Specs {
+        watches: vec![watch_points("forty", "/w", 40, AlertMode::Score)],
+        ..Specs::default()
+    };
+    // Before the lineage's own, which would have told it already.
+    specs.score.container_threshold = Some(80);
+    let container = "0123456789abcdef".repeat(4);
+    let masked = |name: &str, value: &str| {
+        let mut run = Run::new(specs.clone());
+        let mut stream = shell();
+        stream.fork(10, 11).change(11, |process| {
+            process.cgroup = Value::Known(format!("/docker/{container}").as_str().into());
+        });
+        stream.exec(11, "/usr/bin/vi", &["vi"]);
+        let silences = ["score.lineage", "score.container"]
+            .map(|rule| silence(&[("rule", rule), (name, value)], BootTime(0), END));
+        mask_with(&mut run, silences.into(), &MaskSettings::default());
+        for number in 0..3 {
+            stream.file(11, FileOp::Write, &format!("/w/{number}"));
+        }
+        let alerts = run.observe(&stream.take()).take();
+        alerts
+            .into_iter()
+            .map(|alert| (alert.rule, alert.masked.is_some()))
+            .collect::<Vec<_>>()
+    };
+    let alerts = |container| {
+        vec![
+            ("score.container".to_owned(), container),
+            ("score.lineage".to_owned(), false),
+        ]
+    };
+    assert_eq!(masked("process", "vi"), alerts(false));
+    // What is masked told nobody, so each further match tells again, folded by multiple.
+    assert_eq!(masked("container", &container), alerts(true));
+}

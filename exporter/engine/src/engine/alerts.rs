@@ -7,7 +7,7 @@ use crate::{
     alert::{ActionResult, Alert, MaskView},
     event::{Bytes, Event},
     fold::{RuleKey, Verdict},
-    mask::Details,
+    mask::{Detail, Details},
     process::Table,
     redact,
     rule::{Finding, RuleInfo, RuleSet},
@@ -175,7 +175,7 @@ impl Engine {
             sensor: event.sensor(),
         };
         let time = event.header.time;
-        let details = || Some(Details::of_score(&self.table, event));
+        let details = || Some(score_details(subject, &self.table, event));
         let mask = self.masking.judge(&self.rules, &series, time, details);
         match mask {
             // Nobody was told: the next match after the silence tells.
@@ -211,6 +211,18 @@ impl Engine {
                 }
             }
         }
+    }
+}
+
+/// What is true of a subject, and not only of the match that came last: a silence on one program must not hide what others have done.
+fn score_details(subject: &Subject, table: &Table, event: &Event) -> Details {
+    match subject {
+        Subject::Container(id) => Details::from_values([(Detail::Container, id.clone())]),
+        Subject::Remote(address, _) => {
+            Details::from_values([(Detail::Remote, Bytes::from(&*network::remote(address)))])
+        }
+        Subject::Transaction(..) => Details::of(table, event),
+        Subject::Lineage(_) | Subject::Host => Details::default(),
     }
 }
 

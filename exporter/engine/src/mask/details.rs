@@ -81,16 +81,7 @@ impl Details {
         ])
     }
 
-    /// Of a score alert: it is about a process and its container, not about one file.
-    pub(crate) fn of_score(table: &Table, event: &Event) -> Details {
-        let mut details = Details::of(table, event);
-        for detail in [Detail::Path, Detail::Remote] {
-            details.0[detail as usize] = None;
-        }
-        details
-    }
-
-    /// From values, for tests and other evaluators.
+    /// From values.
     pub fn from_values(values: impl IntoIterator<Item = (Detail, Bytes)>) -> Details {
         let mut details = Details::default();
         for (detail, value) in values {
