@@ -24,13 +24,21 @@ impl Recent {
     }
 }
 
-/// Fast, not strong: eight bytes at a time, multiplied and rotated.
+/// Fast, not strong: four words of eight bytes side by side, multiplied and rotated.
 fn hash(data: &[u8]) -> u32 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, word: [u8; 8]| (hash ^ u64::from_le_bytes(word)).wrapping_mul(FACTOR).rotate_left(29);
     let (words, rest) = data.as_chunks::<8>();
+    let (fours, words) = words.as_chunks::<4>();
+    let mut lanes = [data.len() as u64, 1, 2, 3];
+    for four in fours {
+        lanes = std::array::from_fn(|lane| mix(lanes[lane], four[lane]));
+    }
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
-    let mix = |hash: u64, word: &[u8; 8]| (hash ^ u64::from_le_bytes(*word)).wrapping_mul(FACTOR).rotate_left(29);
-    let hash = mix(words.iter().fold(data.len() as u64, mix), &last);
+    let hash = words.iter().fold(lanes[0], |hash, word| mix(hash, *word));
+    let hash = lanes[1..]
+        .iter()
+        .fold(mix(hash, last), |hash, lane| mix(hash, lane.to_le_bytes()));
     (hash ^ (hash >> 32)) as u32
 }
