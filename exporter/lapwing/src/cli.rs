@@ -155,7 +155,7 @@ pub enum RulesCommand {
     },
     /// Send a recording through the rules and count the matches of each
     Test {
-        /// A recording made by `lapwing record`
+        /// A recording made by `lapwing record`, or captured packets (pcap, pcapng: `tcpdump -w FILE tcp`)
         file: PathBuf,
         /// Only this rule
         #[arg(long, value_name = "ID")]
@@ -187,7 +187,7 @@ pub struct RecordArgs {
 /// `lapwing replay`
 #[derive(Debug, Clone, Args)]
 pub struct ReplayArgs {
-    /// A recording made by `lapwing record`
+    /// A recording made by `lapwing record`, or captured packets (pcap, pcapng: `tcpdump -w FILE tcp`)
     pub file: PathBuf,
 }
 

@@ -3,6 +3,7 @@
 //! A library so that tests and fuzz targets reach every part; `main.rs` only starts it. One line for each part:
 
 pub mod alertmanager;
+pub mod capture;
 pub mod check;
 pub mod cli;
 pub mod client;

@@ -1,8 +1,9 @@
-//! `lapwing replay`: a recording through the same engine, which has no clock of its own and therefore says the same.
+//! `lapwing replay`: a recording (or captured packets) through the same engine, which has no clock of its own and therefore says the same.
 
 use std::{
     collections::BTreeMap,
-    io::{self, BufWriter, Read, Write},
+    fs::File,
+    io::{self, BufReader, BufWriter, Read, Seek, Write},
     sync::Arc,
 };
 
@@ -16,6 +17,7 @@ use lapwing_engine::{
 };
 
 use crate::{
+    capture::{self, CaptureError},
     cli::{ConfigArgs, Profile, ReplayArgs},
     config::{self, Loaded, Problem},
     outputs::{AlertRecord, Host, WallClock},
@@ -23,8 +25,8 @@ use crate::{
 };
 
 /// What a replay came to.
-#[derive(Debug, Default)]
-pub struct Outcome {
+#[derive(Debug)]
+pub struct Outcome<E = ReadError> {
     /// Events that went into the engine.
     pub events: u64,
     /// Alerts that came out.
@@ -34,7 +36,19 @@ pub struct Outcome {
     /// How often the rules changed while it was made.
     pub reloads: u64,
     /// Why it could not be read to its end.
-    pub damage: Option<ReadError>,
+    pub damage: Option<E>,
+}
+
+impl<E> Default for Outcome<E> {
+    fn default() -> Self {
+        Outcome {
+            events: 0,
+            alerts: 0,
+            lost: BTreeMap::new(),
+            reloads: 0,
+            damage: None,
+        }
+    }
 }
 
 /// Why a replay failed.
@@ -43,6 +57,9 @@ pub enum ReplayError {
     /// The recording could not be read (any further).
     #[error("{0}")]
     Recording(#[from] ReadError),
+    /// The capture could not be read (any further).
+    #[error("{0}")]
+    Capture(#[from] CaptureError),
     /// The configuration is wrong.
     #[error("{}", .0.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n"))]
     Config(Vec<Problem>),
@@ -52,11 +69,11 @@ pub enum ReplayError {
 }
 
 /// Sends everything in `recording` through `engine`; `sink` gets the alerts, also those before damage, and may end the replay with an error.
-pub fn replay<R: Read>(
-    recording: Reader<R>,
+pub fn replay<E>(
+    recording: impl Iterator<Item = Result<Item, E>>,
     engine: &mut Engine,
     mut sink: impl FnMut(Alert) -> io::Result<()>,
-) -> io::Result<Outcome> {
+) -> io::Result<Outcome<E>> {
     let mut outcome = Outcome::default();
     let mut alerts = Vec::new();
     for item in recording {
@@ -98,7 +115,18 @@ pub fn settings(loaded: &Loaded, hostname: &str) -> Settings {
 
 /// The command: alerts as JSON lines on standard output, everything else on standard error.
 pub fn run(config: &ConfigArgs, args: &ReplayArgs) -> Result<(), ReplayError> {
-    let recording = Reader::open(&args.file)?;
+    let open = |source| ReadError::Open {
+        path: args.file.clone(),
+        source,
+    };
+    let mut file = File::open(&args.file).map_err(open)?;
+    let mut start = [0; 4];
+    let got = file.read(&mut start).map_err(open)?;
+    file.rewind().map_err(open)?;
+    if capture::is_capture(&start[..got]) {
+        return run_capture(config, file);
+    }
+    let recording = Reader::new(BufReader::new(file))?;
     let meta = recording.meta().clone();
     let (loaded, mut engine) = engine(config, &meta)?;
     if loaded.hash != meta.config_hash {
@@ -107,6 +135,55 @@ pub fn run(config: &ConfigArgs, args: &ReplayArgs) -> Result<(), ReplayError> {
             meta.config_hash, loaded.hash
         );
     }
+    print(recording, &mut engine, &meta)?.map_or(Ok(()), say)
+}
+
+/// The same for captured packets.
+fn run_capture(config: &ConfigArgs, file: File) -> Result<(), ReplayError> {
+    let mut packets = capture::Reader::new(file)?;
+    let meta = Meta::default();
+    let (_, mut engine) = engine(config, &meta)?;
+    let Some(outcome) = print(packets.by_ref(), &mut engine, &meta)? else {
+        return Ok(());
+    };
+    eprintln!("lapwing: {} packets read", packets.packets());
+    let ignored = packets.ignored();
+    for (count, what) in [
+        (ignored.not_tcp, "packets are not TCP over IP and were ignored"),
+        (
+            ignored.fragments,
+            "packets are fragments, which are not put together, and were ignored",
+        ),
+        (
+            ignored.broken,
+            "packets have broken or incomplete headers and were ignored",
+        ),
+        (
+            ignored.link_type,
+            "packets have a link type that is not read here and were ignored",
+        ),
+        (
+            ignored.cut,
+            "segments were captured in part only: the rest of them is missing",
+        ),
+        (
+            ignored.forgotten,
+            "connections were forgotten because there were too many at once",
+        ),
+    ] {
+        if count > 0 {
+            eprintln!("lapwing: {count} {what}");
+        }
+    }
+    say(outcome)
+}
+
+/// Replays to standard output. None: whoever reads it has seen enough (`| head`).
+fn print<E>(
+    items: impl Iterator<Item = Result<Item, E>>,
+    engine: &mut Engine,
+    meta: &Meta,
+) -> Result<Option<Outcome<E>>, ReplayError> {
     let host = Arc::new(Host {
         name: meta.hostname.clone(),
         kernel: meta.kernel.clone(),
@@ -114,7 +191,7 @@ pub fn run(config: &ConfigArgs, args: &ReplayArgs) -> Result<(), ReplayError> {
     });
     let wall = WallClock { boot: meta.wall_offset };
     let mut out = BufWriter::new(io::stdout().lock());
-    let outcome = replay(recording, &mut engine, |alert| {
+    let outcome = replay(items, engine, |alert| {
         let record = AlertRecord {
             alert,
             wall,
@@ -122,11 +199,9 @@ pub fn run(config: &ConfigArgs, args: &ReplayArgs) -> Result<(), ReplayError> {
         };
         writeln!(out, "{}", record.to_json_line())
     });
-    let outcome = outcome.and_then(|outcome| out.flush().map(|()| outcome));
-    match outcome {
-        Ok(outcome) => say(outcome),
-        // The reader has seen enough (`| head`).
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+    match outcome.and_then(|outcome| out.flush().map(|()| outcome)) {
+        Ok(outcome) => Ok(Some(outcome)),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(None),
         Err(error) => Err(ReplayError::Output(error)),
     }
 }
@@ -153,7 +228,10 @@ fn engine(config: &ConfigArgs, meta: &Meta) -> Result<(Loaded, Engine), ReplayEr
 }
 
 /// The summary; damage is a failure although everything before it was replayed.
-fn say(outcome: Outcome) -> Result<(), ReplayError> {
+fn say<E>(outcome: Outcome<E>) -> Result<(), ReplayError>
+where
+    ReplayError: From<E>,
+{
     eprintln!("lapwing: {} events replayed, {} alerts", outcome.events, outcome.alerts);
     for ((sensor, stage), count) in &outcome.lost {
         eprintln!(
