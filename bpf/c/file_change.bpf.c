@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* Function flavour: mode, owner, extended attributes, size. */
-#define LW_MATCHES 24
+#define LW_MATCHES 32
 #include "common/pending.h"
 #include "common/descriptor.h"
 
@@ -28,8 +28,10 @@ enum {
 	TRUNCATE,
 	FTRUNCATE,
 	OLD_FTRUNCATE,
+	OLD_CHOWN,
+	OLD_CHOWN_END,
 };
-_Static_assert((OLD_FTRUNCATE + 1) * 2 <= LW_MATCHES, "LW_MATCHES");
+_Static_assert((OLD_CHOWN_END + 1) * 2 <= LW_MATCHES, "LW_MATCHES");
 
 SEC("fexit/security_path_chmod")
 int BPF_PROG(lw_path_chmod, const struct path *path, unsigned short mode, int ret)
@@ -46,6 +48,27 @@ int BPF_PROG(lw_path_chown, const struct path *path, unsigned int uid, unsigned 
 	struct lw_change change = { .op = LW_OP_PERMISSION, .dir = path, .dentry = path->dentry, .uid = uid, .gid = gid, .owner = true };
 
 	lw_change_begin(&change, &lw_scratch_file_change, CHOWN, ret);
+	return 0;
+}
+
+/*
+ * Where a function that is given a structure (kuid_t) by value cannot be hooked, as on 5.10. The ids are those of the caller's user namespace,
+ * not the host's.
+ */
+SEC("fentry/chown_common")
+int BPF_PROG(lw_chown_begin, const struct path *path, unsigned int uid, unsigned int gid)
+{
+	struct lw_change change = { .op = LW_OP_PERMISSION, .dir = path, .dentry = path->dentry, .uid = uid, .gid = gid, .owner = true };
+
+	lw_change_begin(&change, &lw_scratch_file_change, OLD_CHOWN, 0);
+	return 0;
+}
+
+/* What came to notify_change is over already; what did not was refused before. */
+SEC("fexit/chown_common")
+int BPF_PROG(lw_chown_end, const struct path *path, unsigned int uid, unsigned int gid, int ret)
+{
+	lw_change_end(path->dentry, (__u32)ret, &lw_scratch_file_change, OLD_CHOWN_END, NULL);
 	return 0;
 }
 

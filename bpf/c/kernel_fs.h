@@ -99,17 +99,25 @@ struct task_struct___files {
 
 #pragma clang attribute pop
 
+enum bpf_link_type {
+	BPF_LINK_TYPE_TCX = 11, /* since 6.6 */
+};
+
 /*
- * Reads one field. From 6.2 on a pointer of any origin can be cast to a kernel type and read directly (a fault reads 0), which costs a load;
- * before, it is a helper call. The verifier removes the branch that is not taken.
+ * Reads one field, of a pointer that may be anything. From 6.2 on it can be cast to a kernel type and read directly (a fault reads 0), which
+ * costs a load; before, it is a helper call. The verifier removes the branch that is not taken.
+ *
+ * Only from 6.6 on: before "bpf: ensure main program has an extable" (0108a4e9f358 in 6.5, not in 5.10) a fault in a program that has
+ * functions can crash the kernel. So whatever may be NULL or gone is read by LW_GET, also where the verifier would allow a plain load.
  */
 extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+#define LW_DIRECT (bpf_ksym_exists(bpf_rdonly_cast) && bpf_core_enum_value_exists(enum bpf_link_type, BPF_LINK_TYPE_TCX))
 
 #define LW_GET(p, type, field)                                                                                   \
 	({                                                                                                       \
 		typeof(((type *)0)->field) __value;                                                              \
 		const void *__from = (const void *)(p); /* outside, or CO-RE would look for our own structures too */ \
-		if (bpf_ksym_exists(bpf_rdonly_cast))                                                            \
+		if (LW_DIRECT)                                                                                   \
 			__value = ((type *)bpf_rdonly_cast(__from, bpf_core_type_id_kernel(type)))->field;       \
 		else                                                                                             \
 			bpf_core_read(&__value, sizeof(__value), &((type *)__from)->field);                      \

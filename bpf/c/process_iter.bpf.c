@@ -24,20 +24,22 @@ static __always_inline void lw_snapshot_header(struct lw_header *h, struct task_
 
 static __always_inline void lw_snapshot_tail(struct lw_scratch *s, struct lw_snapshot *r, struct task_struct *task)
 {
-	struct file *file = task->mm->exe_file;
+	struct file *file = LW_GET(task->mm, struct mm_struct, exe_file);
+	struct fs_struct *fs = task->fs;
+	struct tty_struct *tty = LW_GET(task->signal, struct signal_struct, tty);
 
 	if (file) {
 		r->header.flags = LW_HAS_EXECUTABLE;
 		lw_read_executable(&r->process, file);
-		lw_path_walk(&s->walk, file->f_path.mnt, file->f_path.dentry);
+		lw_path_walk(&s->walk, LW_GET(file, struct file, f_path.mnt), LW_GET(file, struct file, f_path.dentry));
 		lw_tail_path(s, LW_EXECUTABLE);
 	}
-	if (task->fs) {
-		lw_path_walk(&s->walk, task->fs->pwd.mnt, task->fs->pwd.dentry);
+	if (fs) {
+		lw_path_walk(&s->walk, LW_GET(fs, struct fs_struct, pwd.mnt), LW_GET(fs, struct fs_struct, pwd.dentry));
 		lw_tail_path(s, LW_CWD);
 	}
-	if (task->signal->tty)
-		lw_tail_string(s, LW_TTY, task->signal->tty->name, sizeof(task->signal->tty->name));
+	if (tty)
+		lw_tail_string(s, LW_TTY, tty->name, sizeof(tty->name));
 	lw_tail_cgroup(s, task);
 }
 

@@ -43,6 +43,15 @@ pub(crate) struct Variant {
     pub unseen: &'static str,
 }
 
+/// Programs of the same object that stand in, together, for one that a kernel refuses or never runs; none for most.
+pub(crate) fn substitutes(program: &str) -> &'static [&'static str] {
+    match program {
+        "lw_path_chown" => &["lw_chown_begin", "lw_chown_end"],
+        "lw_vfs_rmdir" => &["lw_do_rmdir"],
+        _ => &[],
+    }
+}
+
 /// What became of one variant of a hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookState {

@@ -1,28 +1,25 @@
 //! The sensors: chooses a flavour for each hook, attaches what the rules need, counts what is lost.
 
+mod choose;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::{Arc, atomic::Ordering},
 };
 
-use lapwing_engine::{
-    event::{Flavour, Sensor},
-    interest::Interest,
-};
+use lapwing_engine::{event::Sensor, interest::Interest};
 use libbpf_rs::MapCore;
 
 use crate::{
     base::Base,
-    check, cost, faults, file,
-    hooks::{Hook, HookState, State, Variant, catalogue},
+    check, cost,
+    hooks::{HookState, State},
     libbpf_log,
-    loader::{self, Loaded, Refusals},
+    loader::Loaded,
     net::NetworkRules,
     options::Options,
-    process,
     reader::{Common, Reader},
     ring::Ring,
-    selftest,
     unavailable::{ApplyError, Unavailable},
     watch::{InstallError, Watches},
     wire::{lw_config, lw_want},
@@ -37,6 +34,8 @@ pub struct Sensors {
     network: Option<NetworkRules>,
     options: Options,
     states: Vec<HookState>,
+    /// Programs that do not work here, and whose substitutes do.
+    substituted: BTreeSet<&'static str>,
     config: lw_config,
     /// While it lives the kernel counts runs and time.
     _stats: Option<cost::Stats>,
@@ -70,6 +69,7 @@ impl Sensors {
             network: None,
             options: options.clone(),
             states: Vec::new(),
+            substituted: BTreeSet::new(),
             config: lw_config {
                 generation: 0,
                 self_pid: 0,
@@ -198,132 +198,6 @@ impl Sensors {
         self.base.configure(&self.config)
     }
 
-    /// Settles every hook. With a reader, what is newly attached must prove that it delivers.
-    fn choose(&mut self, interest: &Interest, mut reader: Option<&mut Reader>) {
-        let before = std::mem::take(&mut self.states);
-        let attached = |hook: &Hook, variant: &Variant| {
-            before
-                .iter()
-                .any(|s| s.hook == hook.name && s.flavour == variant.flavour && s.state == State::Attached)
-        };
-        let mut states: BTreeMap<(&str, Flavour), State> = BTreeMap::new();
-        for hook in catalogue() {
-            for variant in hook.variants {
-                let state = if !(hook.needed)(interest) {
-                    State::NotNeeded
-                } else if attached(hook, variant) {
-                    State::Attached
-                } else {
-                    State::NotChosen
-                };
-                states.insert((hook.name, variant.flavour), state);
-            }
-        }
-        self.detach_all_but(&attached_programs(&states));
-        for flavour in [Flavour::Function, Flavour::Syscall] {
-            let open: Vec<_> = catalogue()
-                .filter(|hook| {
-                    !hook
-                        .variants
-                        .iter()
-                        .any(|v| states.get(&(hook.name, v.flavour)) == Some(&State::Attached))
-                })
-                .filter(|hook| (hook.needed)(interest))
-                .filter_map(|hook| Some((hook, hook.variants.iter().find(|v| v.flavour == flavour)?)))
-                .collect();
-            for (hook, state) in self.attempt(&open, reader.as_deref_mut()) {
-                states.insert((hook, flavour), state);
-            }
-            self.detach_all_but(&attached_programs(&states));
-        }
-        self.config.calls = states
-            .iter()
-            .filter(|((_, flavour), state)| *flavour == Flavour::Syscall && **state == State::Attached)
-            .fold(0, |calls, ((hook, _), _)| {
-                calls | file::calls(hook) | process::calls(hook)
-            });
-        if let Err(error) = self.base.configure(&self.config) {
-            tracing::error!(%error, "the system-call hooks could not be told what to see to");
-        }
-        self.states = catalogue().flat_map(|hook| rows(hook, &states)).collect();
-    }
-
-    /// Tries variants of one flavour; says what became of each.
-    fn attempt(
-        &mut self,
-        open: &[(&'static Hook, &'static Variant)],
-        reader: Option<&mut Reader>,
-    ) -> Vec<(&'static str, State)> {
-        let mut refused = Refusals::new();
-        let mut objects: BTreeMap<&'static str, BTreeSet<&'static str>> = BTreeMap::new();
-        let fault = faults::of_trampolines();
-        for (hook, variant) in open {
-            if let Some(why) = self.forbidden(hook, variant, fault) {
-                refused.extend(variant.programs.iter().map(|program| (*program, why.clone())));
-                continue;
-            }
-            let programs = variant
-                .programs
-                .iter()
-                .chain(variant.optional)
-                .filter(|program| !self.is_attached(program));
-            objects.entry(variant.object).or_default().extend(programs);
-        }
-        for (object, programs) in objects.into_iter().filter(|(_, programs)| !programs.is_empty()) {
-            let (loaded, refusals) = loader::attach(&self.base, object, &programs);
-            self.loaded.extend(loaded);
-            refused.extend(refusals);
-        }
-        if let Some(reader) = reader {
-            let tested: Vec<_> = open
-                .iter()
-                .flat_map(|(_, v)| v.programs)
-                .filter(|p| !refused.contains_key(*p))
-                .copied()
-                .collect();
-            refused.extend(selftest::run(&self.loaded, &tested, reader));
-        }
-        open.iter()
-            .map(|(hook, variant)| {
-                let why: BTreeSet<&String> = variant
-                    .programs
-                    .iter()
-                    .filter_map(|program| refused.get(program))
-                    .collect();
-                if why.is_empty() {
-                    return (hook.name, State::Attached);
-                }
-                let why = why.into_iter().cloned().collect::<Vec<_>>().join("; ");
-                (hook.name, State::Refused { why })
-            })
-            .collect()
-    }
-
-    /// Why a variant is not even tried.
-    fn forbidden(&self, hook: &Hook, variant: &Variant, fault: Option<&str>) -> Option<String> {
-        if self.options.flavour.is_some_and(|only| only != variant.flavour) && hook.variants.len() > 1 {
-            return Some("the other flavour is asked for".to_owned());
-        }
-        // Tracepoints need no trampoline: the only variant of a hook is one on tracepoints.
-        // Who asks for the function flavour by name gets it.
-        if variant.flavour == Flavour::Function && hook.variants.len() > 1 && self.options.flavour.is_none() {
-            return fault.map(str::to_owned);
-        }
-        None
-    }
-
-    fn is_attached(&self, program: &str) -> bool {
-        self.loaded.iter().any(|loaded| loaded.links.contains_key(program))
-    }
-
-    /// Variants may share a program, so what to keep is said rather than what to drop.
-    fn detach_all_but(&mut self, kept: &BTreeSet<&str>) {
-        for loaded in &mut self.loaded {
-            loaded.links.retain(|program, _| kept.contains(program));
-        }
-        self.loaded.retain(|loaded| !loaded.links.is_empty());
-    }
-
     fn lifecycle_refused(&self) -> Option<String> {
         self.states
             .iter()
@@ -340,45 +214,6 @@ impl Sensors {
     }
 }
 
-/// The programs of all attached variants.
-fn attached_programs(states: &BTreeMap<(&str, Flavour), State>) -> BTreeSet<&'static str> {
-    catalogue()
-        .flat_map(|hook| hook.variants.iter().map(move |variant| (hook, variant)))
-        .filter(|(hook, variant)| states.get(&(hook.name, variant.flavour)) == Some(&State::Attached))
-        .flat_map(|(_, variant)| variant.programs.iter().chain(variant.optional))
-        .copied()
-        .collect()
-}
-
 fn wants_credentials(interest: &Interest) -> bool {
     interest.process && interest.credentials
-}
-
-/// The rows of a hook, with what is not seen: with the attached variant, or with none.
-fn rows(hook: &'static Hook, states: &BTreeMap<(&str, Flavour), State>) -> Vec<HookState> {
-    let any = hook
-        .variants
-        .iter()
-        .any(|v| states.get(&(hook.name, v.flavour)) == Some(&State::Attached));
-    hook.variants
-        .iter()
-        .map(|variant| {
-            let state = states
-                .get(&(hook.name, variant.flavour))
-                .cloned()
-                .unwrap_or(State::NotChosen);
-            let unseen = match (&state, any) {
-                (State::Attached, _) => variant.unseen,
-                (State::Refused { .. }, false) => hook.unseen,
-                _ => "",
-            };
-            HookState {
-                sensor: hook.sensor,
-                hook: hook.name,
-                flavour: variant.flavour,
-                state,
-                unseen,
-            }
-        })
-        .collect()
 }

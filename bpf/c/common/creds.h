@@ -29,7 +29,7 @@ static __always_inline void lw_read_creds(struct lw_memory *m, const struct cred
 	m->creds.fsuid = cred->fsuid.val;
 	m->creds.cap_effective = lw_capabilities(&cred->cap_effective);
 	m->creds.cap_permitted = lw_capabilities(&cred->cap_permitted);
-	m->may_setuid = (m->creds.cap_permitted >> LW_CAP_SETUID & 1) && cred->user_ns->level == 0;
+	m->may_setuid = (m->creds.cap_permitted >> LW_CAP_SETUID & 1) && LW_GET(cred->user_ns, struct user_namespace, level) == 0;
 	m->reserved = 0;
 }
 
