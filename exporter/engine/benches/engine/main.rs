@@ -2,9 +2,10 @@
 //!
 //! `match` is [`RuleSet::evaluate`] alone, on a process table that knows every process. `observe` is the whole of [`Engine::observe`]:
 //! process table, rules, scores, folding, alerts. `decode+observe` starts from bytes, as a replay does; the kernel's records are cheaper
-//! to decode than these. One criterion element is one event.
+//! to decode than these. `matching event` is `observe` where each event matches, by the silences that are known. One criterion element is one event.
 
 mod load;
+mod masks;
 
 use std::{hint::black_box, sync::Arc, time::Duration};
 
@@ -97,6 +98,6 @@ fn decoding(criterion: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(4)).sample_size(20);
-    targets = matching, observing, decoding
+    targets = matching, observing, masks::masking, decoding
 }
 criterion_main!(benches);
