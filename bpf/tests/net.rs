@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 
 use common::{
     Rig,
-    net::{closed, flows, rig, talk},
+    net::{closed, flows, interest, network, rig, talk},
 };
 use lapwing_bpf::{Options, State};
 use lapwing_engine::{
@@ -115,4 +115,36 @@ fn without_a_network_rule_nothing_is_attached_or_loaded() {
     assert!(!network.is_empty());
     assert!(network.iter().all(|hook| hook.state == State::NotNeeded));
     assert!(rig.sensors.programs().iter().all(|p| !p.name.starts_with("lw_net")));
+}
+
+#[test]
+fn past_its_bound_the_table_forgets_and_counts() {
+    const CONNECTIONS: usize = 600;
+    let small = Options {
+        connections: 256,
+        ..Options::default()
+    };
+    let mut rig = Rig::open(&small, &interest(network(false)));
+    rig.sensors.seed().unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = listener.local_addr().unwrap();
+    let pairs: Vec<_> = (0..CONNECTIONS)
+        .map(|_| (TcpStream::connect(at).unwrap(), listener.accept().unwrap()))
+        .collect();
+    drop(pairs);
+    drop(listener);
+    let (mut told, mut forgotten) = (0, 0);
+    for _ in 0..200 {
+        rig.drain();
+        told = closed(&rig.events, at.port());
+        forgotten = rig.lost() as usize;
+        if told + forgotten > 2 * CONNECTIONS {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    // Sockets of others on this host may be forgotten too.
+    assert!(told + forgotten > 2 * CONNECTIONS, "{told} told and {forgotten} forgotten");
+    assert!(told <= 256 && told > 0, "{told}");
+    assert_eq!(flows(&rig.events, at.port()).iter().filter(|(_, f)| f.change == FlowChange::Established).count(), 2 * CONNECTIONS);
 }
