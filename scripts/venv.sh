@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The OTLP receivers that tests send to, in a virtual environment below target.
+# What tests need of PyPI (the OTLP receivers that they send to, the schema of dashboards), in a virtual environment below target.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 readonly VENV=target/venv WANTED=scripts/test-requirements.txt

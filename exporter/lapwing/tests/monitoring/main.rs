@@ -6,6 +6,9 @@
 #[path = "../common/servers.rs"]
 mod servers;
 
+mod agent;
+mod dashboards;
+mod end_to_end;
 mod http;
 mod mutants;
 mod routing;

@@ -18,6 +18,8 @@ use crate::{
     shipped,
 };
 
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
+
 /// Debian's Alertmanager with the shipped example configuration.
 pub struct Alertmanager {
     _server: Server,
@@ -58,17 +60,22 @@ impl Alertmanager {
 
     /// Silences what has these labels for five minutes; the silence's id.
     pub fn silence(&self, labels: &[(&str, &str)]) -> String {
-        self.set_silence(None, labels, Duration::from_secs(300))
+        self.set_silence(None, labels, true, FIVE_MINUTES)
+    }
+
+    /// Silences what does not have this label.
+    pub fn silence_all_but(&self, name: &str, value: &str) -> String {
+        self.set_silence(None, &[(name, value)], false, FIVE_MINUTES)
     }
 
     /// Lets a silence end so soon, as a person would who edits it.
     pub fn end_silence(&self, id: &str, labels: &[(&str, &str)], after: Duration) {
-        assert_eq!(self.set_silence(Some(id), labels, after), id);
+        assert_eq!(self.set_silence(Some(id), labels, true, after), id);
     }
 
-    fn set_silence(&self, id: Option<&str>, labels: &[(&str, &str)], lasts: Duration) -> String {
+    fn set_silence(&self, id: Option<&str>, labels: &[(&str, &str)], equal: bool, lasts: Duration) -> String {
         let matcher =
-            |(name, value): &(&str, &str)| json!({"name": name, "value": value, "isRegex": false, "isEqual": true});
+            |(name, value): &(&str, &str)| json!({"name": name, "value": value, "isRegex": false, "isEqual": equal});
         let matchers: Vec<_> = labels.iter().map(matcher).collect();
         let now = SystemTime::now();
         // One that is in force keeps its start.
@@ -77,7 +84,12 @@ impl Alertmanager {
             |id| get_json(self.address, &format!("/api/v2/silence/{id}"))["startsAt"].clone(),
         );
         let silence = json!({
-            "id": id, "matchers": matchers, "startsAt": starts, "endsAt": timestamp(now + lasts), "createdBy": "somebody", "comment": "planned work",
+            "id": id,
+            "matchers": matchers,
+            "startsAt": starts,
+            "endsAt": timestamp(now + lasts),
+            "createdBy": "somebody",
+            "comment": "planned work",
         });
         let answer = post_json(self.address, "/api/v2/silences", &silence);
         answer["silenceID"].as_str().unwrap().to_owned()
