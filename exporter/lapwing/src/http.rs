@@ -215,7 +215,7 @@ impl Shared {
             Err(refusal) => refused(refusal),
         };
         decorate(&mut response, &secured);
-        self.counters.answered(response.status().as_u16());
+        self.counters.answered(response.status().as_str());
         response
     }
 }

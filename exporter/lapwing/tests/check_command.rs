@@ -86,3 +86,65 @@ fn flags_and_variables_reach_the_configuration() {
     );
     assert_eq!(rules(&[], &[("LAPWING__DEFAULTS", "false")]), 0);
 }
+
+/// What protects the endpoint is checked along, with the place in its own file; and an open address without it is refused.
+#[test]
+fn the_web_configuration_is_checked_too() {
+    let (directory, path) = file("");
+    let web = directory.path().join("web.yml");
+    let name = web.display().to_string();
+    let run = |listen: &str, text: &str| {
+        let more = format!("[metrics]\nlisten = \"{listen}\"\nweb_config_file = \"{name}\"\n");
+        fs::write(&path, more).expect("written");
+        fs::write(&web, text).expect("written");
+        let output = lapwing(&["check", "--config", &path], &[]);
+        (output.status.code(), text_of(&output))
+    };
+    let here = "127.0.0.1:1";
+    assert_eq!(run(here, "").0, Some(0));
+    let absent = "tls_server_config:\n  cert_file: absent.pem\n  key_file: web.yml\n";
+    let directory = directory.path().display();
+    for (listen, text, said) in [
+        (
+            here,
+            "basic_auth_usrs: {}",
+            format!("{name}:1:1: unknown key \"basic_auth_usrs\" in the file; did you mean basic_auth_users?"),
+        ),
+        (
+            here,
+            absent,
+            format!(
+                "{name}:2:14: cert_file {directory}/absent.pem cannot be read: No such file or directory (os error 2); check the path"
+            ),
+        ),
+        (
+            here,
+            absent,
+            format!(
+                "{name}:3:13: key_file {directory}/web.yml is refused, everybody on this host may read it (mode 0644); chmod o-rwx"
+            ),
+        ),
+        (
+            "0.0.0.0:1",
+            "",
+            format!(
+                "{path}:2:10: listen = \"0.0.0.0:1\" is reachable from other hosts, and {name} has neither encryption nor authentication"
+            ),
+        ),
+    ] {
+        let (code, stderr) = run(listen, text);
+        assert!(code == Some(1) && stderr.contains(&said), "{said}\nin\n{stderr}");
+    }
+    fs::remove_file(&web).expect("removed");
+    let output = lapwing(&["check", "--config", &path], &[]);
+    let said = format!("{path}:3:19: web_config_file: {name} cannot be read: No such file or directory");
+    assert!(
+        output.status.code() == Some(1) && text_of(&output).contains(&said),
+        "{}",
+        text_of(&output)
+    );
+}
+
+fn text_of(output: &Output) -> String {
+    text(&output.stderr)
+}

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// Every status that a request can get.
-pub const CODES: [u16; 6] = [200, 401, 404, 405, 429, 503];
+pub const CODES: [&str; 6] = ["200", "401", "404", "405", "429", "503"];
 
 /// Totals since the start.
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ pub struct HttpCounters {
 }
 
 impl HttpCounters {
-    pub(super) fn answered(&self, code: u16) {
+    pub(super) fn answered(&self, code: &str) {
         if let Some(index) = CODES.iter().position(|known| *known == code) {
             self.requests[index].fetch_add(1, Relaxed);
         }
@@ -32,7 +32,7 @@ impl HttpCounters {
     }
 
     /// Requests answered, by status, from 0.
-    pub fn requests(&self) -> [(u16, u64); CODES.len()] {
+    pub fn requests(&self) -> [(&'static str, u64); CODES.len()] {
         std::array::from_fn(|index| (CODES[index], self.requests[index].load(Relaxed)))
     }
 

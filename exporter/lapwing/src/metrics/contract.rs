@@ -163,6 +163,20 @@ families! {
             "Loads that were refused; the old configuration stayed"
             "See lapwing_config_last_load_successful.";
     }
+    "The endpoint" {
+        HTTP_REQUESTS = Counter "lapwing_http_requests" ["code"]
+            "Requests that were answered, by status, from 0"
+            "code=\"401\" that grows: wrong passwords, or somebody guesses them. 503: more logins at once than are judged.";
+        HTTP_HANDSHAKES_FAILED = Counter "lapwing_http_handshakes_failed" []
+            "Connections that ended before their first request because TLS or the client's certificate did not work out"
+            "The log says once a minute who and why.";
+        WEB_CONFIG_READS = Counter "lapwing_web_config_reads" ["result"]
+            "Changes of web_config_file or of the certificates it names: success (in force) or failure (the last good state stayed)"
+            "A renewed certificate is a success.";
+        WEB_CONFIG_SUCCESSFUL = Gauge "lapwing_web_config_last_read_successful" []
+            "1 if what is on the disk is in force; always 1 without web_config_file"
+            "Alert on 0: the agent serves with an old certificate or old users, and its log says what is wrong with the new ones.";
+    }
     "The agent itself" {
         BUILD = Info "lapwing_build" ["version", "revision", "arch"]
             "What is running; revision is unknown where the build was not told"

@@ -20,7 +20,10 @@ use super::{
 };
 pub(super) use labels::RuleLabels;
 
-use crate::cost::{self, Cost};
+use crate::{
+    cost::{self, Cost},
+    http::counters::HttpCounters,
+};
 
 /// The whole page, read now.
 pub(super) fn open_metrics(published: Published, own: &Own, format: Format) -> String {
@@ -29,6 +32,7 @@ pub(super) fn open_metrics(published: Published, own: &Own, format: Format) -> S
         exemplars: format == Format::OpenMetrics,
         outputs: own.outputs(),
         config: own.config(),
+        http: own.http.clone(),
         log_lines_lost: own.log_lines_lost(),
         cost: cost::read(),
     };
@@ -48,6 +52,7 @@ struct Scrape {
     exemplars: bool,
     outputs: Vec<Arc<OutputCounters>>,
     config: ConfigState,
+    http: Arc<HttpCounters>,
     log_lines_lost: u64,
     cost: Option<Cost>,
 }
@@ -65,6 +70,7 @@ impl Collector for Scrape {
         self.engine(&mut page)?;
         self.outputs(&mut page)?;
         self.config(&mut page)?;
+        self.http(&mut page)?;
         self.agent(&mut page)
     }
 }

@@ -121,3 +121,50 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use super::*;
+
+    const HASH: &str = "$2y$05$c9zLAn5RvMTQzBjJ7mPYpO5nF7Gh7IS2bbGBGcbYUlhwlkqWkAMwa";
+
+    fn write(path: &Path, text: &str) {
+        fs::write(path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// Also a change within the same tick of the clock, of the same length, in the same file.
+    #[tokio::test]
+    async fn every_change_is_seen_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("web.yml");
+        write(&file, "");
+        let live = Live::start(Some(&file), false, Arc::default()).unwrap();
+        for number in 100..150 {
+            write(&file, &format!("basic_auth_users:\n  u{number}: {HASH}\n"));
+            assert_eq!(live.current().await.users[0].name, format!("u{number}"));
+        }
+    }
+
+    /// What other hosts reach stays protected, whatever is written into the file.
+    #[tokio::test]
+    async fn protection_cannot_be_taken_from_an_open_listener() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("web.yml");
+        let counters: Arc<HttpCounters> = Arc::default();
+        write(&file, &format!("basic_auth_users:\n  alice: {HASH}\n"));
+        assert!(
+            Live::start(Some(&file), true, counters.clone()).is_err(),
+            "no encryption"
+        );
+        let live = Live::start(Some(&file), false, counters.clone()).unwrap();
+        live.state.lock().await.exposed = true;
+        for text in ["", "http_server_config: {}"] {
+            write(&file, text);
+            assert_eq!(live.current().await.users.len(), 1);
+        }
+        assert_eq!(counters.config_reads(), (0, 1), "said once: it is the same problem");
+    }
+}

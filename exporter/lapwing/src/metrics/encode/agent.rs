@@ -42,6 +42,18 @@ impl Scrape {
         page.counter(&c::CONFIG_FAILURES, config.refusals)
     }
 
+    pub(super) fn http(&self, page: &mut Page) -> Result<(), Error> {
+        let requests = self.http.requests();
+        page.counters(
+            &c::HTTP_REQUESTS,
+            requests.iter().map(|(code, count)| ([*code], *count)),
+        )?;
+        page.counter(&c::HTTP_HANDSHAKES_FAILED, self.http.handshakes_failed())?;
+        let (good, bad) = self.http.config_reads();
+        page.counters(&c::WEB_CONFIG_READS, [(["success"], good), (["failure"], bad)])?;
+        page.gauge(&c::WEB_CONFIG_SUCCESSFUL, u64::from(self.http.config_good()))
+    }
+
     pub(super) fn agent(&self, page: &mut Page) -> Result<(), Error> {
         page.info(&c::BUILD, [env!("CARGO_PKG_VERSION"), REVISION, std::env::consts::ARCH])?;
         page.counter(&c::LOG_LOST, self.log_lines_lost)?;
