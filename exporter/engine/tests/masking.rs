@@ -4,13 +4,13 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Run, SECOND, shell, watch, watch_points};
+use common::{Run, SECOND, common, shell, watch, watch_points};
 use lapwing_engine::{
     engine::{AlertSeries, MAX_DETAILS, Settings},
-    event::{BootTime, FileOp, Sensor, Value},
+    event::{BootTime, Direction, FileOp, FlowChange, Sensor, Value},
     mask::{Action, Masks, Matcher, Settings as MaskSettings, Silence},
     rule::RuleSet,
-    spec::{AlertMode, Severity, Specs},
+    spec::{AlertMode, NetworkProtocol, NetworkRule, RuleDirection, Severity, Specs},
 };
 
 const END: BootTime = BootTime(u64::MAX);
@@ -440,4 +440,49 @@ fn a_silence_on_a_program_does_not_hide_the_score_that_others_added_to() {
     assert_eq!(masked("process", "vi"), alerts(false));
     // What is masked told nobody, so each further match tells again, folded by multiple.
     assert_eq!(masked("container", &container), alerts(true));
+}
+
+#[test]
+fn a_silence_on_a_remote_address_masks_its_connections_only() {
+    let mut common = common("connects");
+    (common.points, common.when) = (Some(60), Some("proc.name = bash".to_owned()));
+    let rule = NetworkRule {
+        common,
+        protocol: NetworkProtocol::Tcp,
+        event: None,
+        direction: RuleDirection::Both,
+        severity: Severity::Medium,
+        subjects: None,
+        skip_paths: Vec::new(),
+    };
+    let specs = Specs {
+        network: vec![rule],
+        ..Specs::default()
+    };
+    let told = |rule: &str| {
+        let mut run = Run::new(specs.clone());
+        mask(&mut run, &[("rule", rule), ("remote", "203.0.113.9")]);
+        let mut stream = shell();
+        for peer in ["203.0.113.9:4444", "203.0.113.10:80"] {
+            for change in [FlowChange::Opening, FlowChange::Established] {
+                stream.flow(10, change, Direction::Outgoing, "10.0.0.1:40000", peer, |_| {});
+            }
+        }
+        let alerts = run.observe(&stream.take()).take();
+        alerts
+            .into_iter()
+            .map(|alert| (alert.rule, alert.masked.is_some()))
+            .collect::<Vec<_>>()
+    };
+    let alert = |rule: &str, masked| (rule.to_owned(), masked);
+    // The first adds no points, so the lineage does not reach its threshold.
+    assert_eq!(told("connects"), [alert("connects", true), alert("connects", false)]);
+    assert_eq!(
+        told("other"),
+        [
+            alert("connects", false),
+            alert("connects", false),
+            alert("score.lineage", false)
+        ]
+    );
 }

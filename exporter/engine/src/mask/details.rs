@@ -70,7 +70,11 @@ impl Details {
             Body::Traffic(traffic) => traffic.endpoints,
             _ => None,
         };
-        let remote = remote.map(|ends| ends.remote.ip().to_canonical().to_string());
+        // A listening socket has no other end.
+        let remote = remote.map(|ends| ends.remote.ip().to_canonical());
+        let remote = remote
+            .filter(|address| !address.is_unspecified())
+            .map(|address| address.to_string());
         Details([
             process.map(|snapshot| snapshot.name.clone()),
             process.and_then(|snapshot| known(&snapshot.executable)),
