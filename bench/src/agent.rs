@@ -49,9 +49,24 @@ impl Workspace {
     }
 
     /// The production default, with one more watch that the loads hit. It only scores: what is measured is the way to the engine.
-    fn config(&self, stats: bool) -> Result<PathBuf> {
-        let path = self.root.join("lapwing.toml");
-        let text = format!(
+    fn config(&self, stats: bool) -> String {
+        format!(
+            r#"{}[[file.watch]]
+id = "bench"
+path = "{}"
+recursive = true
+access = ["create", "write", "permission", "delete", "rename"]
+severity = "info"
+alert = "score"
+"#,
+            self.common(stats),
+            self.watched.display(),
+        )
+    }
+
+    /// Where an agent of this run has its things.
+    pub fn common(&self, stats: bool) -> String {
+        format!(
             r#"[agent]
 socket = "{root}/lapwing.sock"
 state_dir = "{root}/state"
@@ -60,19 +75,9 @@ bpf_stats = {stats}
 listen = "{LISTEN}"
 [json]
 path = "{root}/alerts.jsonl"
-[[file.watch]]
-id = "bench"
-path = "{watched}"
-recursive = true
-access = ["create", "write", "permission", "delete", "rename"]
-severity = "info"
-alert = "score"
 "#,
             root = self.root.display(),
-            watched = self.watched.display(),
-        );
-        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(path)
+        )
     }
 }
 
@@ -108,11 +113,18 @@ pub struct Agent {
 impl Agent {
     /// Starts it and waits until it says that it is ready.
     pub fn start(workspace: &Workspace, stats: bool) -> Result<Agent> {
+        Agent::start_with(workspace, &workspace.config(stats))
+    }
+
+    /// The same with a configuration of one's own.
+    pub fn start_with(workspace: &Workspace, config: &str) -> Result<Agent> {
+        let path = workspace.root.join("lapwing.toml");
+        fs::write(&path, config).map_err(|error| format!("{}: {error}", path.display()))?;
         let log = workspace.root.join("log");
         let stderr = File::create(&log).map_err(|error| error.to_string())?;
         let child = Command::new(&workspace.lapwing)
             .arg("--config")
-            .arg(workspace.config(stats)?)
+            .arg(&path)
             .arg("run")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

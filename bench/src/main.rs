@@ -6,8 +6,12 @@
 //! same CPU, and everything else that happens on the machine.
 //!
 //!     lapwing-bench [--rounds N] [--lapwing PATH] [--only NAME,..]
+//!     lapwing-bench latency [--rate N] [--seconds N] [--lapwing PATH]
+//!
+//! The second is about alerts: see [`latency`].
 
 mod agent;
+mod latency;
 mod load;
 mod redis;
 mod table;
@@ -27,7 +31,12 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match options().and_then(|options| run(&options)) {
+    let mut args = std::env::args().skip(1).peekable();
+    let done = match args.next_if(|arg| arg == "latency") {
+        Some(_) => root().and_then(|()| latency::run(&latency::Options::parse(args)?)),
+        None => root().and_then(|()| run(&options(args)?)),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("lapwing-bench: {error}");
@@ -36,13 +45,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn options() -> Result<Options> {
+fn root() -> Result<()> {
+    match rustix::process::geteuid().is_root() {
+        true => Ok(()),
+        false => Err("only root can start the agent".into()),
+    }
+}
+
+fn options(mut args: impl Iterator<Item = String>) -> Result<Options> {
     let mut options = Options {
         rounds: 10,
         lapwing: PathBuf::from("target/release/lapwing"),
         only: Vec::new(),
     };
-    let mut args = std::env::args().skip(1);
     while let Some(flag) = args.next() {
         let value = args.next().ok_or(format!("{flag} needs a value"))?;
         match flag.as_str() {
@@ -55,9 +70,6 @@ fn options() -> Result<Options> {
                 ));
             }
         }
-    }
-    if !rustix::process::geteuid().is_root() {
-        return Err("only root can start the agent".into());
     }
     Ok(options)
 }
