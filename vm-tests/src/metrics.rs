@@ -32,7 +32,8 @@ impl Metrics {
     /// The lines of `name`: (labels, value).
     fn series<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a str, u64)> {
         self.0.lines().filter_map(move |line| {
-            let rest = line.strip_prefix(name)?;
+            // An exemplar is not part of the series.
+            let rest = line.split(" # {").next()?.strip_prefix(name)?;
             let (labels, value) = match rest.strip_prefix('{') {
                 Some(rest) => rest.rsplit_once("} ")?,
                 None => ("", rest.strip_prefix(' ')?),
@@ -51,12 +52,14 @@ mod tests {
     fn series_are_chosen_by_label_and_summed() {
         let page = Metrics(
             "# TYPE lapwing_events_lost counter\nlapwing_events_lost_total{sensor=\"file\",stage=\"busy\"} 2\n\
-             lapwing_events_lost_total{sensor=\"file\",stage=\"ring_full\"} 3\nlapwing_events_lost_total{sensor=\"process\",stage=\"busy\"} 7\nlapwing_rules 4\n"
+             lapwing_events_lost_total{sensor=\"file\",stage=\"ring_full\"} 3\nlapwing_events_lost_total{sensor=\"process\",stage=\"busy\"} 7\nlapwing_rules 4\n\
+             lapwing_alerts_total{rule=\"x\"} 3 # {alert_id=\"1-2\"} 1.0 17.5\n"
                 .into(),
         );
         assert_eq!(page.lost("file"), 5);
         assert_eq!(page.sum("lapwing_events_lost_total", &[]), 12);
         assert_eq!(page.sum("lapwing_rules", &[]), 4);
+        assert_eq!(page.sum("lapwing_alerts_total", &[("rule", "x")]), 3);
         assert_eq!(page.matches("x"), 0);
     }
 }

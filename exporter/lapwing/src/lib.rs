@@ -13,6 +13,7 @@ pub mod control;
 pub mod cost;
 pub mod files;
 pub mod http;
+pub mod last_alerts;
 pub mod log;
 pub mod mask_command;
 pub mod metrics;

@@ -19,10 +19,11 @@ use crate::{
     config::{self, Config, Loaded},
     control::Control,
     http::Http,
+    last_alerts::LastAlerts,
     log,
     metrics::Metrics,
     outputs::{Host, Outputs, RecentAlerts, WallClock},
-    pipeline::{Detector, Ended, Pipeline},
+    pipeline::{Detector, Ended, Pipeline, State, boot_now},
     privileges,
     recent::Journal,
     record,
@@ -87,11 +88,14 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
             None => loaded.config.clone(),
             Some(_) => without_peers(&loaded.config),
         };
+        let now = boot_now();
+        let unix = wall.unix_nanoseconds(now);
+        let last_alerts = LastAlerts::load(state_dir.clone(), now, unix);
+        detector.restore(last_alerts.active(unix, loaded.config.metrics.active_for));
         let mut poller = Poller::start(&masks, state_dir);
         detector.set_masks(poller.masks());
         detector.seed(&running);
         let pipeline = Pipeline::start(reader, detector, loaded.config.agent.drain_interval).map_err(other)?;
-        let doors = open_doors(&loaded.config, &metrics, recording.is_some()).await?;
         let losses = recording.is_some().then(record::Losses::default);
         let mut agent = Agent {
             args: args.clone(),
@@ -105,7 +109,13 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
             losses,
             poller,
             recent,
+            last_alerts,
         };
+        // The first scrape finds every series, and those active that were it before.
+        if let Some(state) = agent.pipeline.state().await {
+            agent.report(&state);
+        }
+        let doors = open_doors(&agent.loaded.config, &agent.metrics, recording.is_some()).await?;
         agent.metrics.set_ready(true);
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -233,6 +243,8 @@ struct Agent {
     poller: Poller,
     /// The store of recent alerts.
     recent: Option<Arc<RecentAlerts>>,
+    /// When each series alerted last.
+    last_alerts: LastAlerts,
 }
 
 /// Why the agent ends.
@@ -270,7 +282,7 @@ impl Agent {
                     self.follow_mounts();
                     if let Some(state) = self.pipeline.state().await {
                         let over = state.recording_over;
-                        self.metrics.publish(report::snapshot(&state, &self.sensors, self.poller.state()));
+                        self.report(&state);
                         self.record_losses();
                         if over {
                             return Reason::RecordingOver;
@@ -279,6 +291,17 @@ impl Agent {
                 }
             }
         }
+    }
+
+    fn report(&mut self, state: &State) {
+        let (wall, now) = (WallClock::now(), std::time::Instant::now());
+        self.last_alerts
+            .follow(&state.active, |time| wall.unix_nanoseconds(time), now);
+        if self.last_alerts.is_due(now) {
+            tokio::task::block_in_place(|| self.last_alerts.save(now));
+        }
+        let snapshot = report::snapshot(state, &self.sensors, self.poller.state(), &self.last_alerts);
+        self.metrics.publish(snapshot);
     }
 
     fn record_losses(&mut self) {
@@ -311,9 +334,15 @@ impl Agent {
             outputs,
             sensors,
             recent,
+            mut last_alerts,
             ..
         } = self;
         let ended = tokio::task::block_in_place(|| pipeline.stop());
+        if let Some(ended) = &ended {
+            let (wall, now) = (WallClock::now(), std::time::Instant::now());
+            last_alerts.follow(&ended.state.active, |time| wall.unix_nanoseconds(time), now);
+            tokio::task::block_in_place(|| last_alerts.save(now));
+        }
         drop(sensors);
         if let Some(outputs) = Arc::into_inner(outputs) {
             outputs.shutdown(Instant::now() + LAST_ALERTS).await;

@@ -14,6 +14,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use receivers::Rotel;
@@ -40,31 +41,32 @@ impl Agent {
             config.replace("{home}", &home)
         );
         fs::write(directory.path().join("lapwing.toml"), text).unwrap();
-        let log = File::create(directory.path().join("log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_lapwing"))
-            .arg("run")
-            .arg("--config")
-            .arg(directory.path().join("lapwing.toml"))
-            .stdin(Stdio::null())
-            .stdout(stdout)
-            .stderr(log)
-            .spawn()
-            .unwrap();
         let mut agent = Agent {
-            child,
+            child: spawn(directory.path(), stdout),
             metrics,
             directory,
         };
-        wait_until("the agent to be ready", || {
-            assert_eq!(
-                agent.child.try_wait().unwrap(),
-                None,
-                "the agent ended: {}",
-                agent.log()
-            );
-            agent.get("/-/ready").ends_with("ready\n")
-        });
+        agent.wait_ready();
         agent
+    }
+
+    /// Ends it by that signal and starts it anew.
+    fn restart(&mut self, signal: Signal) {
+        self.signal(signal);
+        self.child.wait().unwrap();
+        self.start_again();
+    }
+
+    fn start_again(&mut self) {
+        self.child = spawn(self.directory.path(), Stdio::null());
+        self.wait_ready();
+    }
+
+    fn wait_ready(&mut self) {
+        wait_until("the agent to be ready", || {
+            assert_eq!(self.child.try_wait().unwrap(), None, "the agent ended: {}", self.log());
+            self.get("/-/ready").ends_with("ready\n")
+        });
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -88,7 +90,8 @@ impl Agent {
         let page = self.get("/metrics");
         let line = page.lines().find_map(|line| line.strip_prefix(series));
         let value = line.unwrap_or_else(|| panic!("no {series} in {page}"));
-        value.trim().parse().unwrap()
+        // An exemplar may follow.
+        value.split(' ').next().unwrap().parse().unwrap()
     }
 
     /// Runs a program from /tmp, each time another one, and tells its path.
@@ -123,6 +126,23 @@ impl Agent {
         assert_eq!(status.unwrap().code(), Some(0), "{log}");
         log
     }
+}
+
+fn spawn(directory: &Path, stdout: Stdio) -> Child {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(directory.join("log"))
+        .unwrap();
+    Command::new(env!("CARGO_BIN_EXE_lapwing"))
+        .arg("run")
+        .arg("--config")
+        .arg(directory.join("lapwing.toml"))
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(log)
+        .spawn()
+        .unwrap()
 }
 
 impl Drop for Agent {
@@ -200,6 +220,59 @@ fn one_alert_leaves_by_every_output_and_files_are_rotated() {
     assert!(alerts_about(&second, &rotated).is_empty());
     let log = agent.stop();
     assert!(log.contains("\"reloaded\""), "{log}");
+}
+
+#[test]
+fn a_restart_resolves_nothing() {
+    if skipped() {
+        return;
+    }
+    let mut agent = Agent::start("[json]\npath = \"{home}/alerts.json\"\n", Stdio::null());
+    let labels = "{rule=\"exec-from-tmp\",severity=\"high\",sensor=\"process\"} ";
+    let (active, given) = (
+        format!("lapwing_alerts_active{labels}"),
+        format!("lapwing_alerts_total{labels}"),
+    );
+    let last = |agent: &Agent| {
+        let (page, name) = (
+            agent.get("/metrics"),
+            format!("lapwing_alert_last_timestamp_seconds{labels}"),
+        );
+        let value = page
+            .lines()
+            .find_map(|line| line.strip_prefix(&name)?.parse::<f64>().ok());
+        value.unwrap_or_else(|| panic!("no {name} in {page}"))
+    };
+    assert_eq!((agent.metric(&active), agent.metric(&given), last(&agent)), (0, 0, 0.0));
+    agent.attack("first");
+    wait_until("the series to be active", || agent.metric(&active) == 1);
+    assert_eq!(agent.metric(&given), 1);
+    let alerted = last(&agent);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+    assert!(alerted <= now && alerted > now - 60.0, "{alerted} {now}");
+    let file = agent.path("state/last-alerts.json");
+    wait_until("the file", || {
+        fs::read_to_string(&file).is_ok_and(|text| text.contains("\"active\":true"))
+    });
+    assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o600);
+    for signal in [Signal::KILL, Signal::TERM] {
+        agent.restart(signal);
+        // At once: a scrape without it would resolve the alert.
+        assert_eq!(
+            (agent.metric(&active), agent.metric(&given), last(&agent)),
+            (1, 0, alerted)
+        );
+    }
+    agent.attack("second");
+    wait_until("the second alert", || agent.metric(&given) == 1);
+    assert!(last(&agent) > alerted);
+    agent.signal(Signal::KILL);
+    agent.child.wait().unwrap();
+    fs::write(&file, "{").unwrap();
+    agent.start_again();
+    assert_eq!((agent.metric(&active), last(&agent)), (0, 0.0));
+    let log = agent.stop();
+    assert!(log.contains("last-alerts.json is refused: it is damaged"), "{log}");
 }
 
 /// As in `lapwing run | head -1`.

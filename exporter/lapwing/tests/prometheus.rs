@@ -10,13 +10,14 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     process::Command,
+    time::SystemTime,
 };
 
 use lapwing::{
     http::Http,
     metrics::{
         ConfigInfo, Metrics, Snapshot,
-        snapshot::{AlertCount, RuleCount},
+        snapshot::{AlertCount, AlertRef, RuleCount},
     },
 };
 use lapwing_engine::{event::Sensor, spec::Severity};
@@ -54,7 +55,10 @@ fn snapshot(alerts: u64) -> Snapshot {
         masked: 0,
         active: count > 0,
         last: 0.0,
-        exemplar: None,
+        exemplar: (count > 0).then(|| AlertRef {
+            id: format!("{rule}-{count}").into(),
+            at: SystemTime::now(),
+        }),
     };
     let rule = |id: &str| RuleCount {
         id: id.into(),
@@ -102,7 +106,8 @@ async fn series_come_back_from_prometheus() {
             "--storage.tsdb.path={}",
             directory.path().join("data").display()
         ))
-        .arg(format!("--web.listen-address={address}"));
+        .arg(format!("--web.listen-address={address}"))
+        .arg("--enable-feature=exemplar-storage");
     let log = directory.path().join("log");
     let _prometheus = Server::start(&mut command, &log);
     wait_for(address);
@@ -130,6 +135,14 @@ async fn series_come_back_from_prometheus() {
     assert_eq!(query(address, "up").unwrap().1, 1.0);
     assert_eq!(query(address, "lapwing_config_info").unwrap().0["hash"], "abc");
     assert!(query(address, "process_resident_memory_bytes").unwrap().1 > 1e6);
+    // The id of the alert is one click away from the graph.
+    let range = "start=0&end=4000000000&query=lapwing_alerts_total";
+    let exemplars: Value = serde_json::from_str(&get(address, &format!("/api/v1/query_exemplars?{range}"))).unwrap();
+    let [series] = exemplars["data"].as_array().unwrap().as_slice() else {
+        panic!("{exemplars}")
+    };
+    assert_eq!(series["seriesLabels"]["rule"], "etc", "{exemplars}");
+    assert_eq!(series["exemplars"][0]["labels"]["alert_id"], "etc-3", "{exemplars}");
     // Types and help came along: Prometheus read it as OpenMetrics, without an error.
     let metadata: Value =
         serde_json::from_str(&get(address, "/api/v1/targets/metadata?metric=lapwing_alerts")).unwrap();

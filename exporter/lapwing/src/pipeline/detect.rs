@@ -10,7 +10,7 @@ use std::{
 
 use lapwing_engine::{
     alert::Alert,
-    engine::Engine,
+    engine::{AlertSeries, Engine},
     event::{BootTime, Event},
     mask::Masks,
     reorder::Reorder,
@@ -95,6 +95,11 @@ impl Detector {
             }
             self.pass_time(self.reorder.watermark(now));
         }
+    }
+
+    /// Takes over which series were active when an earlier run of the agent ended, with the time of the last match.
+    pub fn restore(&mut self, active: impl Iterator<Item = (AlertSeries, BootTime)>) {
+        active.for_each(|(series, last)| self.engine.restore_active(series, last));
     }
 
     /// Takes other masks, for what is judged from now on.

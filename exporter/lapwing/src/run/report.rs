@@ -15,6 +15,7 @@ use crate::{
     alertmanager::PollState,
     cli::Profile,
     config::{Config, Loaded},
+    last_alerts::LastAlerts,
     metrics::{
         ConfigInfo, Snapshot,
         snapshot::{
@@ -28,7 +29,7 @@ use crate::{
 };
 
 /// Everything that is counted, now.
-pub fn snapshot(state: &State, sensors: &Sensors, alertmanager: PollState) -> Snapshot {
+pub fn snapshot(state: &State, sensors: &Sensors, alertmanager: PollState, last: &LastAlerts) -> Snapshot {
     let counters = &state.counters;
     let hooks = sensors.hooks();
     Snapshot {
@@ -56,7 +57,7 @@ pub fn snapshot(state: &State, sensors: &Sensors, alertmanager: PollState) -> Sn
                 evaluation: rule.evaluation,
             })
             .collect(),
-        alerts: alerts(state, &WallClock::now()),
+        alerts: alerts(state, &WallClock::now(), last),
         scores: state
             .scores
             .iter()
@@ -128,11 +129,10 @@ fn silences(state: &State, alertmanager: &PollState) -> Silences {
     }
 }
 
-fn alerts(state: &State, wall: &WallClock) -> Vec<AlertCount> {
+fn alerts(state: &State, wall: &WallClock, last: &LastAlerts) -> Vec<AlertCount> {
     let counters = &state.counters;
     let count = |counts: &BTreeMap<AlertSeries, u64>, series| counts.get(series).copied().unwrap_or(0);
     let each = state.active.iter().map(|state| {
-        let date = |time| wall.unix_nanoseconds(time);
         let series = &state.series;
         AlertCount {
             rule: series.rule.clone(),
@@ -141,10 +141,10 @@ fn alerts(state: &State, wall: &WallClock) -> Vec<AlertCount> {
             count: count(&counters.alerts, series),
             masked: count(&counters.alerts_masked, series),
             active: state.active,
-            last: state.last.map_or(0.0, |time| date(time) as f64 / 1e9),
+            last: last.seconds(series),
             exemplar: counters.last_alerts.get(series).map(|(time, id)| AlertRef {
                 id: id.clone(),
-                at: UNIX_EPOCH + Duration::from_nanos(date(*time)),
+                at: UNIX_EPOCH + Duration::from_nanos(wall.unix_nanoseconds(*time)),
             }),
         }
     });
