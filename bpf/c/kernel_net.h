@@ -8,6 +8,7 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define SOCK_STREAM 1 /* a raw socket may have the protocol, too */
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 
@@ -24,6 +25,7 @@ enum {
 	TCP_LAST_ACK = 9,
 	TCP_LISTEN = 10,
 	TCP_CLOSING = 11,
+	TCP_NEW_SYN_RECV = 12, /* a handshake, not a socket yet */
 };
 #define SOCK_DONE 1 /* bit of skc_flags: the other end's FIN came */
 
@@ -59,6 +61,7 @@ struct sock {
 	struct sock_common __sk_common;
 	int sk_err;
 	__u16 sk_protocol;
+	__u16 sk_type;
 };
 
 struct inet_sock {
@@ -93,8 +96,30 @@ struct file___socket {
 
 #pragma clang attribute pop
 
-/* The context of the cgroup_skb programs (uapi/linux/bpf.h): not CO-RE, the verifier translates it. */
-struct bpf_sock;
+/* Of the interface (uapi/linux/bpf.h): not CO-RE, the verifier translates it. */
+struct bpf_sock {
+	__u32 bound_dev_if, family, type, protocol, mark, priority, src_ip4;
+	__u32 src_ip6[4];
+	__u32 src_port, dst_port, dst_ip4;
+	__u32 dst_ip6[4];
+	__u32 state;
+};
+
+struct bpf_sock_tuple {
+	union {
+		struct {
+			__be32 saddr, daddr;
+			__be16 sport, dport;
+		} ipv4;
+		struct {
+			__be32 saddr[4], daddr[4];
+			__be16 sport, dport;
+		} ipv6;
+	};
+};
+#define BPF_F_CURRENT_NETNS (~0ull)
+
+/* The context of the cgroup_skb programs. */
 struct __sk_buff {
 	__u32 len;
 	__u32 pkt_type, mark, queue_mapping;

@@ -152,7 +152,7 @@ int BPF_PROG(lw_net_state, const struct sock *sk, int old, int state)
 {
 	struct lw_net_rules *rules = lw_net();
 
-	if (!rules || LW_GET(sk, struct sock, sk_protocol) != IPPROTO_TCP)
+	if (!rules || !lw_is_tcp(sk))
 		return 0;
 	switch (state) {
 	case TCP_SYN_SENT:

@@ -26,7 +26,7 @@ static __always_inline struct sock *lw_tcp_of(struct file *file)
 	if (!socket) /* an O_PATH descriptor of a unix socket's file */
 		return NULL;
 	sk = LW_GET(socket, struct socket, sk);
-	if (!sk || LW_GET(sk, struct sock, sk_protocol) != IPPROTO_TCP)
+	if (!sk || !lw_is_tcp(sk))
 		return NULL;
 	switch (LW_GET(sk, struct sock, __sk_common.skc_family)) {
 	case AF_INET:

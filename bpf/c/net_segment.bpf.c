@@ -270,7 +270,7 @@ static __always_inline int lw_look(struct __sk_buff *skb, __u32 way)
 	if (!sk || !rules || !(rules->flags & LW_NET_PAYLOAD))
 		return LW_PASS;
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
+	if (!tp || tp->inet_conn.icsk_inet.sk.sk_type != SOCK_STREAM)
 		return LW_PASS;
 	conn = lw_conn_of(tp);
 	if (conn && !(conn->flags & LW_CONN_WANTED))
@@ -281,7 +281,7 @@ static __always_inline int lw_look(struct __sk_buff *skb, __u32 way)
 		return LW_PASS;
 	state = tp->inet_conn.icsk_inet.sk.__sk_common.skc_state;
 	if (state == TCP_LISTEN) {
-		if (!conn || !p.length || way != LW_RECEIVED)
+		if (!conn || !p.length || way != LW_RECEIVED || (!(p.flags & LW_TCP_SYN) && !lw_in_handshake(skb)))
 			return LW_PASS;
 		conn = lw_early_conn(skb, conn, tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net->ns.inum);
 	} else if (lw_is_old(tp, &p, state)) {

@@ -144,7 +144,16 @@ fn past_its_bound_the_table_forgets_and_counts() {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     // Sockets of others on this host may be forgotten too.
-    assert!(told + forgotten > 2 * CONNECTIONS, "{told} told and {forgotten} forgotten");
+    assert!(
+        told + forgotten > 2 * CONNECTIONS,
+        "{told} told and {forgotten} forgotten"
+    );
     assert!(told <= 256 && told > 0, "{told}");
-    assert_eq!(flows(&rig.events, at.port()).iter().filter(|(_, f)| f.change == FlowChange::Established).count(), 2 * CONNECTIONS);
+    assert_eq!(
+        flows(&rig.events, at.port())
+            .iter()
+            .filter(|(_, f)| f.change == FlowChange::Established)
+            .count(),
+        2 * CONNECTIONS
+    );
 }

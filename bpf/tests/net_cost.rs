@@ -84,7 +84,13 @@ fn kinds() -> Vec<(&'static str, Option<NetworkInterest>)> {
     vec![
         ("nothing", None),
         ("flows", Some(network(false))),
-        ("payload of others", Some(NetworkInterest { only: others, ..network(true) })),
+        (
+            "payload of others",
+            Some(NetworkInterest {
+                only: others,
+                ..network(true)
+            }),
+        ),
         ("payload, counted", Some(payload(0))),
         ("payload, default budgets", Some(network(true))),
         ("payload, all", Some(payload(u32::MAX))),
@@ -100,7 +106,9 @@ fn a_packet_and_a_round_trip() {
         ..Options::default()
     };
     let apply = |rig: &mut Rig, kind: Option<NetworkInterest>| {
-        rig.sensors.apply(&kind.map_or_else(Interest::default, interest)).unwrap();
+        rig.sensors
+            .apply(&kind.map_or_else(Interest::default, interest))
+            .unwrap();
         rig.drain();
         rig.events.clear();
     };
@@ -120,7 +128,11 @@ fn a_packet_and_a_round_trip() {
         };
         let base = median("nothing");
         for (name, _) in kinds() {
-            println!("{what}: {name}: {:.0} ns, ratio {:.3}", median(name), median(name) / base);
+            println!(
+                "{what}: {name}: {:.0} ns, ratio {:.3}",
+                median(name),
+                median(name) / base
+            );
         }
         drop(rig);
         let mut rig = Rig::open(&options(true), &Interest::default());

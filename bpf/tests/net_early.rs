@@ -10,7 +10,7 @@ use std::{
 };
 
 use common::net::{closed, flows, own_namespace, pair, rig, segments, set_option, stream};
-use lapwing_engine::event::{FlowChange, Way};
+use lapwing_engine::event::{Body, FlowChange, Way};
 
 fn socket() -> TcpStream {
     // SAFETY: a new descriptor, which nobody else owns.
@@ -92,15 +92,27 @@ fn early(question: &'static [u8], ask: fn(SocketAddr, &[u8]) -> TcpStream) {
         .into_iter()
         .filter(|s| s.flow == server && s.way == Way::Received && s.length > 0)
         .collect();
-    assert_eq!(first.iter().flat_map(|s| s.data.to_vec()).collect::<Vec<u8>>(), question);
+    assert_eq!(
+        first.iter().flat_map(|s| s.data.to_vec()).collect::<Vec<u8>>(),
+        question
+    );
     for (flow, way) in [(client, Way::Received), (server, Way::Sent)] {
         assert_eq!(stream(&rig.events, flow, way), (b"answer".to_vec(), 6));
     }
-    for (_, flow) in flows(&rig.events, at.port()).iter().filter(|(_, f)| f.change == FlowChange::Closed) {
+    for (_, flow) in flows(&rig.events, at.port())
+        .iter()
+        .filter(|(_, f)| f.change == FlowChange::Closed)
+    {
         if flow.flow == server {
-            assert_eq!((flow.totals.bytes_sent, flow.totals.bytes_received), (6, question.len() as u64));
+            assert_eq!(
+                (flow.totals.bytes_sent, flow.totals.bytes_received),
+                (6, question.len() as u64)
+            );
         } else if flow.flow == client {
-            assert_eq!((flow.totals.bytes_sent, flow.totals.bytes_received), (question.len() as u64, 6));
+            assert_eq!(
+                (flow.totals.bytes_sent, flow.totals.bytes_received),
+                (question.len() as u64, 6)
+            );
         }
     }
     assert_eq!(rig.lost(), 0);
@@ -108,7 +120,7 @@ fn early(question: &'static [u8], ask: fn(SocketAddr, &[u8]) -> TcpStream) {
 
 #[test]
 fn payload_in_the_syn_belongs_to_the_connection() {
-    early(b"GET / HTTP/1.0\r\n\r\n", |at, question| fast_open(at, question));
+    early(b"GET / HTTP/1.0\r\n\r\n", fast_open);
 }
 
 #[test]
@@ -118,4 +130,51 @@ fn payload_in_the_last_packet_of_the_handshake_belongs_to_the_connection() {
         client.write_all(question).unwrap();
         client
     });
+}
+
+/// A TCP packet with a payload, as nobody who knows the connection would send it.
+fn forged(from: u16, to: u16, payload: &[u8]) -> Vec<u8> {
+    let mut tcp = Vec::new();
+    tcp.extend(from.to_be_bytes());
+    tcp.extend(to.to_be_bytes());
+    tcp.extend([0, 0, 1, 0, 0, 0, 2, 0]); // sequence and acknowledgement
+    tcp.extend([5 << 4, 0x18, 1, 0, 0, 0, 0, 0]); // PSH and ACK; the sum comes last
+    tcp.extend(payload);
+    tcp.resize(tcp.len().next_multiple_of(2), 0);
+    let pseudo = [127, 0, 0, 1, 127, 0, 0, 1, 0, 6, 0, tcp.len() as u8];
+    let words = pseudo.as_chunks::<2>().0.iter().chain(tcp.as_chunks::<2>().0);
+    let mut sum: u32 = words.map(|word| u32::from(u16::from_be_bytes(*word))).sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    tcp[16..18].copy_from_slice(&(!(sum as u16)).to_be_bytes());
+    tcp
+}
+
+#[test]
+fn payload_without_a_handshake_is_nobodys() {
+    let mut rig = rig(true);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = listener.local_addr().unwrap();
+    // SAFETY: a new descriptor, which nobody else owns.
+    let raw = unsafe { std::fs::File::from_raw_fd(libc::socket(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_TCP)) };
+    let (to, packet) = (address(at), forged(1, at.port(), b"GET /../../etc/passwd"));
+    // SAFETY: the kernel reads the bytes and the address, whose lengths are theirs.
+    let sent = unsafe {
+        let size = size_of::<libc::sockaddr_in>() as u32;
+        libc::sendto(
+            raw.as_raw_fd(),
+            packet.as_ptr().cast(),
+            packet.len(),
+            0,
+            (&raw const to).cast(),
+            size,
+        )
+    };
+    assert_eq!(sent, packet.len() as isize, "{}", std::io::Error::last_os_error());
+    // What comes after it has a real connection.
+    drop((TcpStream::connect(at).unwrap(), listener.accept().unwrap()));
+    rig.until(|events| closed(events, at.port()) == 2);
+    assert!(segments(&rig.events, at.port()).iter().all(|s| s.length == 0));
+    assert!(rig.events.iter().any(|event| matches!(event.body, Body::Segment(_))));
 }

@@ -86,7 +86,11 @@ fn what_was_there_before_is_told_and_followed() {
     rig.until(|events| flows(events, at.port()).len() == 3);
     let (me, port) = (std::process::id(), at.port());
     let existing = flows(&rig.events, port);
-    assert!(existing.iter().all(|(pid, f)| *pid == me && f.change == FlowChange::Existing));
+    assert!(
+        existing
+            .iter()
+            .all(|(pid, f)| *pid == me && f.change == FlowChange::Existing)
+    );
     let ends: Vec<_> = existing
         .iter()
         .map(|(_, f)| (f.direction, f.endpoints.local.port() == port, f.endpoints.remote.port()))
@@ -141,7 +145,8 @@ fn told_of(rig: &mut Rig, only: Processes) -> Vec<&'static str> {
     for (pid, name) in [(client, "asks"), (server, "serves")] {
         let flows = flows(&rig.events, at.port()).iter().any(|(owner, _)| *owner == pid);
         let payload = rig.events.iter().any(|event| {
-            event.header.process.pid == pid && matches!(&event.body, Body::Segment(s) if s.data == b"ping".as_slice().into())
+            event.header.process.pid == pid
+                && matches!(&event.body, Body::Segment(s) if s.data == b"ping".as_slice().into())
         });
         assert_eq!(flows, payload, "{name}");
         if flows {
@@ -187,10 +192,19 @@ fn the_agents_own_sockets_and_their_other_ends_are_excluded_and_counted() {
     wait(server);
     rig.until(|events| closed(events, port) == 1);
     assert_eq!(flows(&rig.events, at.port()), []);
-    let told: Vec<_> = flows(&rig.events, port).iter().map(|(pid, f)| (*pid, f.change)).collect();
+    let told: Vec<_> = flows(&rig.events, port)
+        .iter()
+        .map(|(pid, f)| (*pid, f.change))
+        .collect();
     assert_eq!(told, [(server, FlowChange::Listening), (server, FlowChange::Closed)]);
     assert!(segments(&rig.events, port).is_empty() && segments(&rig.events, at.port()).is_empty());
-    let own = rig.sensors.losses().iter().find(|l| l.sensor == Sensor::Network && l.stage == "self").unwrap().count;
+    let own = rig
+        .sensors
+        .losses()
+        .iter()
+        .find(|l| l.sensor == Sensor::Network && l.stage == "self")
+        .unwrap()
+        .count;
     assert!(own > 10, "{own}");
 }
 
@@ -211,5 +225,9 @@ fn a_connection_of_another_network_namespace_is_told_with_its_number() {
     let (client, server) = pair(&rig.events, at.port());
     assert_eq!(stream(&rig.events, client, Way::Sent), (vec![b'q'; 10], 10));
     assert_eq!(stream(&rig.events, server, Way::Sent), (vec![b'a'; 20], 20));
-    assert!(segments(&rig.events, at.port()).iter().all(|s| s.endpoints.netns == namespace));
+    assert!(
+        segments(&rig.events, at.port())
+            .iter()
+            .all(|s| s.endpoints.netns == namespace)
+    );
 }

@@ -41,7 +41,12 @@ fn what_is_said_is_copied_once_for_each_end() {
             let fin = |s: &&&Segment| s.flow == flow && s.way == way && s.flags & tcp::FIN != 0;
             segments.iter().filter(fin).count()
         };
-        for (flow, way) in [(client, Way::Sent), (server, Way::Received), (server, Way::Sent), (client, Way::Received)] {
+        for (flow, way) in [
+            (client, Way::Sent),
+            (server, Way::Received),
+            (server, Way::Sent),
+            (client, Way::Received),
+        ] {
             assert_eq!(fins(flow, way), 1, "{way:?}");
         }
         assert_eq!(rig.lost(), 0);

@@ -6,6 +6,11 @@
 #include "common/net_conn.h"
 #include "common/net_wants.h"
 
+static __always_inline bool lw_is_tcp(const struct sock *sk)
+{
+	return LW_GET(sk, struct sock, sk_protocol) == IPPROTO_TCP && LW_GET(sk, struct sock, sk_type) == SOCK_STREAM;
+}
+
 static __always_inline void lw_ends_of(struct lw_ends *ends, const struct sock *sk)
 {
 	struct net *net = LW_GET(sk, struct sock, __sk_common.skc_net.net);

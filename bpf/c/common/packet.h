@@ -127,4 +127,29 @@ static __always_inline void lw_packet_ends(struct lw_ends *ends, struct __sk_buf
 	ends->netns = netns;
 }
 
+/* Whether the packet, for a listening socket, belongs to a handshake: anybody can send the like of it without one. */
+static __always_inline bool lw_in_handshake(struct __sk_buff *skb)
+{
+	__u32 at = lw_tcp_offset(skb), size;
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *found;
+	bool in = false;
+
+	if (lw_is_ipv4(skb)) {
+		size = sizeof(tuple.ipv4);
+		bpf_skb_load_bytes(skb, 12, &tuple.ipv4.saddr, 8);
+		bpf_skb_load_bytes(skb, at, &tuple.ipv4.sport, 4);
+	} else {
+		size = sizeof(tuple.ipv6);
+		bpf_skb_load_bytes(skb, 8, tuple.ipv6.saddr, 32);
+		bpf_skb_load_bytes(skb, at, &tuple.ipv6.sport, 4);
+	}
+	found = bpf_skc_lookup_tcp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (found) {
+		in = found->state == TCP_NEW_SYN_RECV;
+		bpf_sk_release(found);
+	}
+	return in;
+}
+
 #endif

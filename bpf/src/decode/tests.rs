@@ -116,7 +116,10 @@ fn a_flow_says_what_became_of_it() {
     let Body::Flow(flow) = decode(&flow(), &names()).unwrap().body else {
         panic!()
     };
-    assert_eq!((flow.change, flow.direction), (FlowChange::Refused(111), Direction::Outgoing));
+    assert_eq!(
+        (flow.change, flow.direction),
+        (FlowChange::Refused(111), Direction::Outgoing)
+    );
     assert_eq!(flow.endpoints.local, "127.0.0.1:80".parse().unwrap());
     assert_eq!(flow.endpoints.remote, "[::1]:4000".parse().unwrap());
     assert_eq!((flow.flow.0, flow.endpoints.netns), (77, 9));

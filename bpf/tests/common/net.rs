@@ -107,7 +107,13 @@ pub fn stream(events: &[Event], flow: FlowKey, way: Way) -> (Vec<u8>, u64) {
     let first = pieces
         .iter()
         .find(|s| s.flags & tcp::SYN != 0)
-        .map(|s| if s.length == 0 { s.sequence.wrapping_add(1) } else { s.sequence })
+        .map(|s| {
+            if s.length == 0 {
+                s.sequence.wrapping_add(1)
+            } else {
+                s.sequence
+            }
+        })
         .expect("a SYN");
     let at = |s: &Segment| u64::from(s.sequence.wrapping_sub(first));
     pieces.retain(|s| s.length > 0);
@@ -176,7 +182,13 @@ pub fn own_namespace() -> u32 {
     (request.ifr_name[0], request.ifr_name[1]) = (b'l'.cast_signed(), b'o'.cast_signed());
     request.ifr_ifru.ifru_flags = libc::IFF_UP as i16;
     // SAFETY: SIOCSIFFLAGS reads a struct ifreq.
-    let set = unsafe { libc::ioctl(std::os::fd::AsRawFd::as_raw_fd(&socket), libc::SIOCSIFFLAGS as _, &request) };
+    let set = unsafe {
+        libc::ioctl(
+            std::os::fd::AsRawFd::as_raw_fd(&socket),
+            libc::SIOCSIFFLAGS as _,
+            &request,
+        )
+    };
     assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
     let link = std::fs::read_link("/proc/thread-self/ns/net").unwrap();
     let number = link.to_str().unwrap().trim_matches(|c: char| !c.is_ascii_digit());
@@ -187,7 +199,13 @@ pub fn own_namespace() -> u32 {
 pub fn set_option(socket: &impl std::os::fd::AsRawFd, option: i32, value: i32) {
     // SAFETY: the kernel reads one int, which is there.
     let set = unsafe {
-        libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_TCP, option, (&raw const value).cast(), 4)
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            option,
+            (&raw const value).cast(),
+            4,
+        )
     };
     assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
 }
