@@ -1,6 +1,7 @@
 //! `alertmanager/*.rules.yml` judged by promtool.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -117,4 +118,50 @@ fn every_alert_rule_is_complete() {
         count += 1;
     }
     assert!(count >= 20, "{count}");
+}
+
+/// The agent's series that expressions name, with the labels that they ask for. Not `severity`: which ones there are depends on the rules that are loaded.
+fn selectors(expression: &str) -> Vec<String> {
+    let named = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let mut found = Vec::new();
+    let mut rest = expression;
+    while let Some(start) = rest.find(named) {
+        let length = rest[start..].find(|c| !named(c)).unwrap_or(rest.len() - start);
+        let (name, after) = rest[start..].split_at(length);
+        rest = after;
+        if !(name.starts_with("lapwing_") || name.starts_with("process_")) {
+            continue;
+        }
+        let labels = after.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+        match labels {
+            Some((labels, _)) if !labels.starts_with("severity=") => found.push(format!("{name}{{{labels}}}")),
+            _ => found.push(name.to_owned()),
+        }
+    }
+    found
+}
+
+/// A renamed metric would make a rule sleep for ever, and its unit test would not notice: everything that a rule asks for is there.
+pub fn have_series(prometheus: &Prometheus) {
+    let groups = get_json(prometheus.address, "/api/v1/rules");
+    let groups = groups["data"]["groups"].as_array().unwrap().iter();
+    let rules = groups.flat_map(|group| group["rules"].as_array().unwrap());
+    let selectors: BTreeSet<_> = rules
+        .flat_map(|rule| selectors(rule["query"].as_str().unwrap()))
+        .collect();
+    assert!(selectors.len() >= 25, "{selectors:?}");
+    let missing: Vec<_> = selectors
+        .iter()
+        .filter(|selector| prometheus.query(selector).is_empty())
+        .collect();
+    assert!(missing.is_empty(), "no such series: {missing:?}");
+}
+
+#[test]
+fn selectors_are_found_in_expressions() {
+    let expression = "sum by (a) (rate(lapwing_a_total{x=\"y\"}[5m])) / b:lapwing_c:d > 0.5 and lapwing_e{severity=\"high\"} or process_f";
+    assert_eq!(
+        selectors(expression),
+        ["lapwing_a_total{x=\"y\"}", "lapwing_e", "process_f"]
+    );
 }
