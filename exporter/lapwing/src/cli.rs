@@ -92,6 +92,15 @@ pub enum Command {
         #[command(subcommand)]
         command: RulesCommand,
     },
+    /// Mask alerts: list, add and end silences in Alertmanager
+    Mask {
+        /// Where and as whom.
+        #[command(flatten)]
+        access: Box<MaskAccess>,
+        /// What to do.
+        #[command(subcommand)]
+        command: MaskCommand,
+    },
     /// Write the event stream to a file
     Record(RecordArgs),
     /// Send a recording through the engine: the same alerts, offline
@@ -165,6 +174,103 @@ pub enum RulesCommand {
     Fields,
 }
 
+/// Where `lapwing mask` finds Alertmanager, and the caller's own credential there.
+#[derive(Debug, Clone, Default, Args)]
+pub struct MaskAccess {
+    /// Alertmanager's URL; several are the peers of one cluster. Default: [alertmanager] urls
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "LAPWING_MASK_ALERTMANAGER",
+        value_delimiter = ','
+    )]
+    pub alertmanager: Vec<String>,
+    /// User for basic authentication
+    #[arg(long, global = true, value_name = "NAME", env = "LAPWING_MASK_USERNAME")]
+    pub username: Option<String>,
+    /// File with its password, which nobody else may read
+    #[arg(long, global = true, value_name = "PATH", env = "LAPWING_MASK_PASSWORD_FILE")]
+    pub password_file: Option<PathBuf>,
+    /// File with a bearer token, which nobody else may read
+    #[arg(long, global = true, value_name = "PATH", env = "LAPWING_MASK_BEARER_TOKEN_FILE")]
+    pub bearer_token_file: Option<PathBuf>,
+    /// Certificates (PEM) that Alertmanager's must lead to
+    #[arg(long, global = true, value_name = "PATH", env = "LAPWING_MASK_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Certificate (PEM) to show to Alertmanager
+    #[arg(long, global = true, value_name = "PATH", env = "LAPWING_MASK_CERT_FILE")]
+    pub cert_file: Option<PathBuf>,
+    /// Its key (PEM), which nobody else may read
+    #[arg(long, global = true, value_name = "PATH", env = "LAPWING_MASK_KEY_FILE")]
+    pub key_file: Option<PathBuf>,
+    /// For one request
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<Duration>,
+    /// Allow a credential to be sent over http:// to another host
+    #[arg(long, global = true)]
+    pub insecure: bool,
+    /// Use the agent's credential, from its configuration, also to add and end silences
+    #[arg(long, global = true)]
+    pub agent_credential: bool,
+}
+
+/// `lapwing mask ...`
+#[derive(Debug, Clone, Subcommand)]
+pub enum MaskCommand {
+    /// Show silences in force or to come that concern Lapwing, and whether the agent honours them
+    List(MaskListArgs),
+    /// Create a silence: for alerts like a recent one (--alert), or by matchers alone
+    Add(MaskAddArgs),
+    /// End a silence
+    Expire(MaskExpireArgs),
+}
+
+/// `lapwing mask list`
+#[derive(Debug, Clone, Default, Args)]
+pub struct MaskListArgs {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Also those that do not concern Lapwing
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `lapwing mask add`
+#[derive(Debug, Clone, Args)]
+pub struct MaskAddArgs {
+    /// Alerts like this one: its id, as in the alert's `mask` key
+    #[arg(long, value_name = "ID")]
+    pub alert: Option<String>,
+    /// How long
+    #[arg(long = "for", value_name = "DURATION", value_parser = mask_length)]
+    pub duration: Duration,
+    /// A matcher (rule=etc, path=~/tmp/.*); with --alert also a name alone (process, executable, path, container, remote, user), whose value is the
+    /// alert's. Without any, the alert's rule, file and program
+    #[arg(long = "match", value_name = "MATCHER")]
+    pub matchers: Vec<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+    /// Who
+    #[arg(long, value_name = "NAME")]
+    pub author: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `lapwing mask expire`
+#[derive(Debug, Clone, Args)]
+pub struct MaskExpireArgs {
+    /// The silence's id
+    pub id: String,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
 /// `lapwing record`
 #[derive(Debug, Clone, Args)]
 pub struct RecordArgs {
@@ -193,6 +299,15 @@ pub struct ReplayArgs {
 
 fn size(text: &str) -> Result<u64, String> {
     crate::config::value::size(text)
+}
+
+/// A mask that nobody remembers hides more than it was meant to.
+fn mask_length(text: &str) -> Result<Duration, String> {
+    let length = duration(text)?;
+    match (Duration::from_secs(1)..=Duration::from_secs(366 * 86_400)).contains(&length) {
+        true => Ok(length),
+        false => Err(format!("{text:?} is not from 1s to 366d")),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

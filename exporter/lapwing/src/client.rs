@@ -21,6 +21,21 @@ use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 /// Why there is no answer.
 pub type Failure = Box<dyn Error + Send + Sync>;
 
+/// An error with all of its causes: hyper's own words are only "connection error".
+pub fn reasons(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
 /// Sends `request`, whose URI is a path and query, to `server`, and reads at most `most` bytes of answer. Redirections are not followed: a
 /// credential goes to the server that the operator named and to no other.
 ///

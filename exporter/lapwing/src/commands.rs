@@ -4,8 +4,12 @@ use std::{fmt, process::ExitCode};
 
 use crate::{
     check,
-    cli::{CheckArgs, ConfigArgs, ProbesArgs, RecordArgs, ReplayArgs, RulesCommand, RunArgs, StatusArgs},
+    cli::{
+        CheckArgs, ConfigArgs, MaskAccess, MaskCommand, ProbesArgs, RecordArgs, ReplayArgs, RulesCommand, RunArgs,
+        StatusArgs,
+    },
     config::{self, Problem},
+    mask_command::{self, MaskError},
     probes,
     replay::{self, ReplayError},
     rules_command::{self, RulesError},
@@ -101,6 +105,14 @@ pub fn status(config: &ConfigArgs, args: &StatusArgs) -> Result<(), Failure> {
 pub fn rules(config: &ConfigArgs, command: &RulesCommand) -> Result<(), Failure> {
     rules_command::run(config, command).map_err(|error| match error {
         RulesError::Config(problems) => Failure::Config(problems),
+        error => other(error),
+    })
+}
+
+/// `lapwing mask`
+pub fn mask(config: &ConfigArgs, access: &MaskAccess, command: &MaskCommand) -> Result<(), Failure> {
+    mask_command::run(config, access, command).map_err(|error| match error {
+        MaskError::Config(problems) => Failure::Config(problems),
         error => other(error),
     })
 }

@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Probes(args) => commands::probes(&cli.config, &args),
         Command::Status(args) => commands::status(&cli.config, &args),
         Command::Rules { command } => commands::rules(&cli.config, &command),
+        Command::Mask { access, command } => commands::mask(&cli.config, &access, &command),
         Command::Record(args) => commands::record(&cli.config, &args),
         Command::Replay(args) => commands::replay(&cli.config, &args),
     };

@@ -20,7 +20,7 @@ use lapwing_engine::alert::Alert;
 use tokio::time::Instant;
 
 pub use clock::WallClock;
-pub(crate) use clock::rfc3339;
+pub(crate) use clock::{rfc3339, unix_now};
 pub use host::Host;
 pub use json::JsonError;
 pub use otlp::{OtlpError, check as check_otlp};

@@ -10,7 +10,7 @@ use std::{
 };
 
 use lapwing_engine::{
-    alert::{Alert, ProcessView},
+    alert::Alert,
     event::Sensor,
     mask::{Detail, Details},
     spec::Severity,
@@ -89,8 +89,13 @@ impl Recent {
 fn details(alert: &Alert) -> BTreeMap<String, String> {
     let process = alert.process.as_ref();
     let whole = |name: &str| !alert.partial.contains(&name);
-    let of_score = alert.event == "score";
+    let score = alert.score.as_ref().filter(|_| alert.event == "score");
     let value = |detail: Detail| match detail {
+        // Of a score only what is true of its whole subject.
+        Detail::Container | Detail::Remote if score.is_some_and(|score| score.subject_kind == detail.name()) => {
+            score.map(|score| score.subject.clone())
+        }
+        _ if score.is_some_and(|score| score.subject_kind != "transaction") => None,
         Detail::Process => process.map(|process| process.name.clone()),
         Detail::Executable => process?.executable.clone().filter(|_| whole("process.executable")),
         Detail::Path => alert
@@ -99,17 +104,11 @@ fn details(alert: &Alert) -> BTreeMap<String, String> {
             .map(|file| file.path.clone())
             .filter(|_| whole("file.path")),
         Detail::Container => alert.container.as_ref().map(|container| container.id.clone()),
-        Detail::Remote => alert
-            .network
-            .as_ref()
-            .and_then(|network| address(network.peer.as_deref()?)),
-        Detail::User => process
-            .and_then(|process: &ProcessView| process.euid)
-            .map(|user| user.to_string()),
+        Detail::Remote => address(alert.network.as_ref()?.peer.as_deref()?),
+        Detail::User => process?.euid.map(|user| user.to_string()),
     };
     Detail::ALL
         .into_iter()
-        .filter(|detail| !of_score || !matches!(detail, Detail::Path | Detail::Remote))
         .filter_map(|detail| Some((detail.name().to_owned(), value(detail)?)))
         // Alerts replace what is not UTF-8; the engine knows no value then.
         .filter(|(_, value)| !value.is_empty() && !value.contains('\u{fffd}'))

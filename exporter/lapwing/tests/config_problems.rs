@@ -464,6 +464,11 @@ fn alertmanager_and_its_credentials() {
         ("LAPWING__ALERTMANAGER__URLS", "http://a:1, http://b:2"),
         ("LAPWING__ALERTMANAGER__LABELS", "job=x"),
     ];
+    let doubtful = loaded("[alertmanager]\nnever_mask = ['etc', 'ssh-keyz', 'score.*']").warnings;
+    assert_eq!(
+        doubtful.iter().map(Problem::to_string).collect::<Vec<_>>(),
+        ["f:2:14: never_mask: no rule is called \"ssh-keyz\"; `lapwing rules list` shows what they are called"]
+    );
     let config = parse(&input(&[], &by_variable))
         .map(|loaded| loaded.config.alertmanager)
         .ok();

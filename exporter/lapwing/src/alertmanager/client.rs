@@ -13,7 +13,11 @@ use serde::Deserialize;
 use tokio_rustls::TlsConnector;
 
 use super::wire::{self, Answer, Found, NewSilence};
-use crate::{client::exchange, config::Alertmanager, files, tls};
+use crate::{
+    client::{exchange, reasons},
+    config::Alertmanager,
+    files, tls,
+};
 
 /// Silences of a large installation, those of the last five days that have expired included, are a few megabytes.
 const MAX_ANSWER: usize = 16 << 20;
@@ -187,7 +191,7 @@ impl Client {
         let answer = exchange(server, tls.as_ref(), request, MAX_ANSWER);
         let answer = match tokio::time::timeout(self.settings.timeout, answer).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(unreachable(error.to_string())),
+            Ok(Err(error)) => return Err(unreachable(reasons(&*error))),
             Err(_) => return Err(unreachable(format!("no answer within {:?}", self.settings.timeout))),
         };
         match answer.status().is_success() {

@@ -74,7 +74,7 @@ fn check_url(text: &str, settings: &Alertmanager) -> Result<(), Refusal> {
         return refusal("urls", message, "write username and password_file");
     }
     let after_host = &authority.as_str()[authority.host().len()..];
-    if !after_host.is_empty() && !authority.port_u16().is_some_and(|port| port > 0) {
+    if !after_host.is_empty() && authority.port_u16().is_none_or(|port| port == 0) {
         return refusal(
             "urls",
             format!("{text:?} has a port that is not a number from 1 to 65535"),

@@ -161,8 +161,8 @@ impl Layers {
         self.figment = figment.merge(layer);
     }
 
-    /// The merged configuration, with the checks that need more than one setting.
-    pub fn finish(self, report: &mut Report<'_>, web_config: bool) -> Config {
+    /// The merged configuration, with the checks that need more than one setting, and where each setting is written.
+    pub fn finish(self, report: &mut Report<'_>, web_config: bool) -> (Config, HashMap<String, Place>) {
         let config = self.figment.extract::<Config>().unwrap_or_else(|error| {
             // Every value was checked before it was merged: this says that check and type disagree.
             report.add(Problem::without_place(
@@ -204,7 +204,7 @@ impl Layers {
                 error.help,
             );
         }
-        config
+        (config, self.origins)
     }
 }
 

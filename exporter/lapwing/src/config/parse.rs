@@ -19,6 +19,7 @@ use super::{
     rules::{Rule, Rules},
     section::Places,
     source::Source,
+    unmatched,
 };
 use crate::cli::Profile;
 
@@ -80,7 +81,7 @@ pub fn parse(input: &Input) -> Result<Loaded, Vec<Problem>> {
     for flag in &input.flags {
         layers.flag(&mut report, flag);
     }
-    let config = layers.finish(&mut report, input.web_config);
+    let (config, origins) = layers.finish(&mut report, input.web_config);
 
     let mut rules = Rules::default();
     // Built-in rules first: a file's rule that takes the id of one of them is what is wrong.
@@ -98,6 +99,9 @@ pub fn parse(input: &Input) -> Result<Loaded, Vec<Problem>> {
     rules.apply_overrides(&mut report, complete);
     let (specs, places) = specs(&config, rules);
     let rules = compile(&mut report, &specs, &places);
+    if let Some(rules) = &rules {
+        unmatched::warn(&mut report, &config, rules, &origins);
+    }
 
     let (problems, warnings) = report.finish();
     match rules {

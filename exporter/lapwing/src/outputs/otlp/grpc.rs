@@ -1,6 +1,6 @@
 //! OTLP/gRPC.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use hyper::{
     HeaderMap,
@@ -20,6 +20,7 @@ use tonic::{
 use tonic_types::StatusExt;
 
 use super::{Outcome, endpoint::Endpoint, endpoint::OtlpError};
+use crate::client::reasons;
 
 /// The call that takes logs.
 const EXPORT: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
@@ -133,15 +134,4 @@ fn outcome(status: &Status) -> Outcome {
     } else {
         Outcome::Refused { why }
     }
-}
-
-/// An error with its causes: tonic's own text is only "transport error".
-fn reasons(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }

@@ -15,7 +15,7 @@ use tonic_types::pb;
 
 use super::{Outcome, endpoint::Endpoint, endpoint::OtlpError};
 use crate::{
-    client::{Failure, exchange},
+    client::{Failure, exchange, reasons},
     tls,
 };
 
@@ -41,7 +41,7 @@ impl Http {
             Ok(Ok(answer)) => answer.outcome(),
             Ok(Err(error)) => Outcome::Later {
                 after: None,
-                why: format!("cannot reach {}: {error}", self.endpoint.uri),
+                why: format!("cannot reach {}: {}", self.endpoint.uri, reasons(&*error)),
             },
             Err(_) => {
                 let why = format!(

@@ -1,0 +1,188 @@
+//! The running agent: a watched file is touched, its alert is masked by the command that it names, and unmasked again.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{
+    alertmanager::Alertmanager,
+    servers::{free, wait_until},
+};
+
+struct Agent {
+    child: Child,
+    home: TempDir,
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn begin(home: &Path) -> Child {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(home.join("log"))
+        .unwrap();
+    Command::new(env!("CARGO_BIN_EXE_lapwing"))
+        .arg("--config")
+        .arg(home.join("lapwing.toml"))
+        .arg("run")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
+
+impl Agent {
+    /// Watches one file; nothing is folded, so that each touch is a line.
+    fn start(alertmanager: &str) -> Agent {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().display();
+        let config = format!(
+            "defaults = false\n[agent]\nsocket = \"{path}/run/socket\"\nstate_dir = \"{path}/state\"\n[metrics]\nlisten = \"{}\"\n\
+             [json]\npath = \"{path}/alerts.json\"\n[score]\nfold_window = \"0\"\n\
+             [alertmanager]\nurls = [\"{alertmanager}\"]\npoll_interval = \"1s\"\n\
+             [[file.watch]]\nid = \"watched\"\npath = \"{path}/watched\"\nseverity = \"high\"\naccess = [\"create\", \"write\"]\n",
+            free()
+        );
+        fs::write(home.path().join("lapwing.toml"), config).unwrap();
+        let agent = Agent {
+            child: begin(home.path()),
+            home,
+        };
+        agent.wait_ready();
+        agent
+    }
+
+    fn wait_ready(&self) {
+        wait_until("the agent", || self.command(&["status"]).0);
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> (bool, String, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_lapwing"))
+            .arg("--config")
+            .arg(self.path("lapwing.toml"))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.success(), text(output.stdout), text(output.stderr))
+    }
+
+    fn alerts(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.path("alerts.json")).unwrap_or_default();
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Touches the watched file by another program, and gives the alert of that.
+    fn touch(&self) -> Value {
+        let before = self.alerts().len();
+        assert!(
+            Command::new("touch")
+                .arg(self.path("watched"))
+                .status()
+                .unwrap()
+                .success()
+        );
+        wait_until("the alert", || self.alerts().len() > before);
+        self.alerts().pop().unwrap()
+    }
+
+    /// Touches it until that is masked, or until it is not.
+    fn touch_until(&self, masked: bool) -> Value {
+        let mut alert = Value::Null;
+        wait_until("masked to change", || {
+            alert = self.touch();
+            alert["masked"].is_null() != masked
+        });
+        alert
+    }
+
+    fn restart(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(self.child.wait().unwrap().success());
+        self.child = begin(self.home.path());
+        self.wait_ready();
+    }
+}
+
+#[test]
+fn the_command_in_the_alert_masks_the_next_one_until_it_is_taken_back() {
+    if !rustix::process::geteuid().is_root() {
+        assert!(
+            std::env::var_os("LAPWING_SKIP_ROOT_TESTS").is_some(),
+            "loads BPF programs and needs root: run as root, or set LAPWING_SKIP_ROOT_TESTS=1 to skip it"
+        );
+        return println!("SKIPPED: needs root");
+    }
+    let mut alertmanager = Alertmanager::start();
+    let mut agent = Agent::start(&alertmanager.url());
+    let first = agent.touch();
+    assert_eq!((&first["rule"], &first["masked"]), (&"watched".into(), &Value::Null));
+    let line = first["mask"].as_str().unwrap();
+    let words: Vec<&str> = line.split(' ').skip(1).collect();
+    assert_eq!(
+        line,
+        format!("lapwing mask add --alert {} --for 2h", first["id"].as_str().unwrap())
+    );
+    // The store is written by a thread of its own.
+    wait_until("the store", || {
+        fs::read_to_string(agent.path("state/alerts.jsonl"))
+            .unwrap_or_default()
+            .contains(first["id"].as_str().unwrap())
+    });
+    let (done, id, said) =
+        agent.command(&[&words[..], &["--yes", "--author", "alice", "--comment", "a test"]].concat());
+    assert!(done, "{said}");
+    assert!(said.contains("recent alerts of this host it would mask 1."), "{said}");
+
+    let masked = agent.touch_until(true);
+    assert_eq!(masked["masked"]["silence"], id.trim());
+    assert_eq!(
+        (&masked["masked"]["author"], &masked["masked"]["comment"]),
+        (&"alice".into(), &"a test".into())
+    );
+    assert!(masked["masked"]["until"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(
+        (&masked["mask"], &masked["score"]),
+        (&Value::Null, &Value::Null),
+        "no command, no points"
+    );
+    // What status shows is half a second old.
+    wait_until("status to show the mask", || {
+        agent
+            .command(&["status"])
+            .1
+            .contains("1 in force, 0 to come, 0 refused")
+    });
+
+    alertmanager.end();
+    agent.restart();
+    assert_eq!(
+        agent.touch()["masked"]["silence"],
+        id.trim(),
+        "known from the first event on, Alertmanager being away"
+    );
+    alertmanager.begin();
+    let (done, _, said) = agent.command(&["mask", "expire", id.trim(), "--yes"]);
+    assert!(done || said.contains("404"), "{said}");
+    let free = agent.touch_until(false);
+    assert!(free["mask"].is_string());
+}
