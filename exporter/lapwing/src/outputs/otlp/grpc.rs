@@ -1,6 +1,6 @@
 //! OTLP/gRPC.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use hyper::{
     HeaderMap,
