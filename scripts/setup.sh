@@ -11,7 +11,7 @@ declare -A GROUPS_OF=(
     [build]="gcc g++ libc6-dev make pkg-config libelf-dev zlib1g-dev"
     [bench]="redis-tools"
     [vm]="qemu-system-x86 busybox-static debian-archive-keyring"
-    [test]="curl ca-certificates openssl prometheus prometheus-alertmanager python3 python3-venv"
+    [test]="curl ca-certificates openssl tcpdump prometheus prometheus-alertmanager python3 python3-venv"
 )
 # Wanted by single tests, which say so when they are not there; not every release has them.
 declare -A OPTIONAL_OF=([test]="libpython3.11")

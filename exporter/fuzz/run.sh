@@ -20,21 +20,37 @@ bins=()
 for target in "${targets[@]}"; do bins+=(--bin "$target"); done
 RUSTFLAGS="$flags" cargo build --release --target "$HOST" "${bins[@]}" || exit 1
 
-failed=()
-for target in "${targets[@]}"; do
+# Runs one target; its log tells the rest.
+fuzz() {
+    local target=$1
     # New inputs go to the first directory, which is not kept in git; the seeds are only read.
     mkdir -p "artifacts/$target" "target/corpus/$target"
-    options=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=65536 -verbosity=0 -print_final_stats=1
+    local options=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=65536 -verbosity=0 -print_final_stats=1
         -artifact_prefix="artifacts/$target/")
     if [[ -f dictionaries/$target ]]; then options+=(-dict="dictionaries/$target"); fi
-    echo "--- $target: $(find "seeds/$target" -type f | wc -l) seeds, $seconds s"
-    log="target/$target.log"
-    if "target/$HOST/release/$target" "target/corpus/$target" "seeds/$target" "${options[@]}" >"$log" 2>&1; then
-        grep -E "number_of_executed_units|peak_rss_mb" "$log"
-    else
-        failed+=("$target")
-        tail -n 60 "$log"
-    fi
+    "target/$HOST/release/$target" "target/corpus/$target" "seeds/$target" "${options[@]}" >"target/$target.log" 2>&1
+}
+
+# As many at a time as there are processors: each is one thread.
+failed=() width=$(nproc)
+for ((first = 0; first < ${#targets[@]}; first += width)); do
+    batch=("${targets[@]:first:width}") pids=()
+    for target in "${batch[@]}"; do
+        fuzz "$target" &
+        pids+=($!)
+    done
+    for index in "${!batch[@]}"; do
+        target=${batch[index]}
+        wait "${pids[index]}"
+        code=$?
+        echo "--- $target: $(find "seeds/$target" -type f | wc -l) seeds, $seconds s"
+        if ((code == 0)); then
+            grep -E "number_of_executed_units|peak_rss_mb" "target/$target.log"
+        else
+            failed+=("$target")
+            tail -n 60 "target/$target.log"
+        fi
+    done
 done
 if ((${#failed[@]})); then
     echo "--- FAILED: ${failed[*]}; the inputs are in exporter/fuzz/artifacts/TARGET, run one again with" \

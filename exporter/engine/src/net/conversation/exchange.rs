@@ -192,6 +192,9 @@ impl Exchange {
     /// Whether the first line is one of HTTP. The first ever says which side asks.
     fn first_line(&mut self, way: Way, head: &mut Head) -> Option<First> {
         let (text, line) = (&head.headers.text, head.first);
+        if !plausible(line.of(text)) {
+            return None;
+        }
         let request = (self.client != Some(other(way))).then(|| request_line(text, line, &mut head.oddities));
         if let Some(request) = request.flatten() {
             self.set_client(way);

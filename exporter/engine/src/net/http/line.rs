@@ -29,7 +29,8 @@ fn is_method(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Whether `start`, the first bytes of a line, can become a request line or a status line. Decides by the first 33 bytes at most.
+/// Whether `start`, the first bytes of a line, can become a request line or a status line. Whatever can become one
+/// could so from its first byte on: a line is judged alike in one piece and in many.
 pub(crate) fn plausible(start: &[u8]) -> bool {
     // The first half of an empty line.
     if start == b"\r" {
@@ -44,7 +45,7 @@ pub(crate) fn plausible(start: &[u8]) -> bool {
     };
     let word = &start[..space];
     if word.starts_with(b"HTTP/") {
-        return true;
+        return word.iter().all(|byte| is_method(*byte) || *byte == b'/');
     }
     // `method target`: a target starts with a slash, a star, a scheme or a host.
     let target = start[space..].iter().find(|byte| !is_space(byte));
