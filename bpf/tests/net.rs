@@ -119,7 +119,7 @@ fn without_a_network_rule_nothing_is_attached_or_loaded() {
 
 #[test]
 fn past_its_bound_the_table_forgets_and_counts() {
-    const CONNECTIONS: usize = 600;
+    const CONNECTIONS: usize = 450; // a process may have 1024 descriptors
     let small = Options {
         connections: 256,
         ..Options::default()

@@ -109,6 +109,9 @@ pub struct Agent {
     /// Bytes of the ring of file records; a power of two.
     #[serde(with = "as_size")]
     pub file_ring: u32,
+    /// Bytes of the ring of network records, payload among them; a power of two. Made once a network rule is enabled.
+    #[serde(with = "as_size")]
+    pub network_ring: u32,
     /// How often the rings are drained.
     #[serde(with = "as_duration")]
     pub drain_interval: Duration,
@@ -385,6 +388,7 @@ impl Default for Config {
                 host_root: "/".into(),
                 lifecycle_ring: 8 << 20,
                 file_ring: 16 << 20,
+                network_ring: 16 << 20,
                 drain_interval: Duration::from_millis(8),
                 alert_queue: 4_096,
                 bpf_stats: false,

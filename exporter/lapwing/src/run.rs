@@ -151,7 +151,8 @@ pub fn options(config: &Config, flavour: Option<Flavour>) -> Options {
         stats: config.agent.bpf_stats,
         lifecycle_ring: config.agent.lifecycle_ring,
         file_ring: config.agent.file_ring,
-        ..Options::default()
+        network_ring: config.agent.network_ring,
+        connections: u32::try_from(config.network.max_flows).unwrap_or(u32::MAX),
     }
 }
 

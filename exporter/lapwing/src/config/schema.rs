@@ -84,6 +84,7 @@ pub const KEYS: &[Key] = &[
     key("agent", "host_root", Kind::Path),
     key("agent", "lifecycle_ring", Kind::Ring(64 << 10, 1 << 30)),
     key("agent", "file_ring", Kind::Ring(64 << 10, 1 << 30)),
+    key("agent", "network_ring", Kind::Ring(1 << 20, 1 << 30)),
     key(
         "agent",
         "drain_interval",

@@ -78,7 +78,7 @@ families! {
             "The load. rate() by sensor shows what the rules make the kernel deliver.";
         EVENTS_LOST = Counter "lapwing_events_lost" ["sensor", "stage"]
             "Events that happened and were not judged, by the stage that lost them"
-            "Alert on any increase. ring_full: raise agent.file_ring or lifecycle_ring; busy and recursion: the kernel skipped a hook; decode: agent and probes do not fit together; no_memory: a kernel map is full.";
+            "Alert on any increase. ring_full: raise agent.file_ring, lifecycle_ring or network_ring; busy and recursion: the kernel skipped a hook; decode: agent and probes do not fit together; no_memory: a kernel map is full.";
         EVENTS_INCOMPLETE = Counter "lapwing_events_incomplete" ["reason"]
             "Events that were judged although something about them is not known"
             "process_unknown and exit_unseen grow with lost events; path_unresolved means that a path is as the program wrote it.";
@@ -110,7 +110,7 @@ families! {
             "Each may be an event that was not seen; lapwing_events_lost counts them too.";
         BPF_MEMORY = Gauge "lapwing_bpf_map_memory_bytes" []
             "Kernel memory of all BPF maps"
-            "Mostly the rings: agent.lifecycle_ring and agent.file_ring.";
+            "Mostly the rings: agent.lifecycle_ring, agent.file_ring and agent.network_ring.";
     }
     "Queues and tables" {
         QUEUE_LENGTH = Gauge "lapwing_queue_length" ["queue"]
