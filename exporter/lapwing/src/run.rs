@@ -1,10 +1,12 @@
 //! The life of the agent, from top to bottom.
 
+mod heart;
 mod reload;
 mod report;
 
 use std::{sync::Arc, time::Duration};
 
+use heart::Heart;
 use lapwing_bpf::{Options, Sensors};
 use lapwing_engine::{engine::Engine, event::Flavour, rule::RuleSet};
 use tokio::{
@@ -51,7 +53,9 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
         tracing::warn!("{warning}");
     }
     let rules = compile(&loaded)?;
-    let (mut sensors, reader) = Sensors::open(&options(&loaded.config, flavour), &rules.interest(1))?;
+    let state_dir = open_state(&loaded.config.agent.state_dir);
+    let mut heart = Heart::new(state_dir.as_ref());
+    let (mut sensors, reader) = Sensors::open(&options(&loaded.config, flavour), &heart.interest(&rules, 1))?;
     report::say_hooks(&sensors);
     let running = sensors.seed().map_err(other)?;
     let host = Arc::new(Host::read(&loaded.config.agent.host_root));
@@ -75,7 +79,6 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
         let metrics = Metrics::new(loaded.config.metrics.max_rules);
         metrics.config_loaded(report::config_info(&loaded), loaded.config.metrics.max_rules);
         metrics.show_log(log.lost());
-        let state_dir = open_state(&loaded.config.agent.state_dir);
         let recent = state_dir.as_ref().and_then(|state| remember(state, &metrics));
         let mut outputs = Outputs::start(&loaded.config, &host, &metrics).map_err(other)?;
         outputs.remember(recent.clone());
@@ -110,6 +113,7 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
             poller,
             recent,
             last_alerts,
+            heart,
         };
         // The first scrape finds every series, and those active that were it before.
         if let Some(state) = agent.pipeline.state().await {
@@ -246,6 +250,8 @@ struct Agent {
     recent: Option<Arc<RecentAlerts>>,
     /// When each series alerted last.
     last_alerts: LastAlerts,
+    /// Whether the sensors still deliver.
+    heart: Heart,
 }
 
 /// Why the agent ends.
@@ -301,7 +307,9 @@ impl Agent {
         if self.last_alerts.is_due(now) {
             tokio::task::block_in_place(|| self.last_alerts.save(now));
         }
-        let snapshot = report::snapshot(state, &self.sensors, self.poller.state(), &self.last_alerts);
+        self.heart.beat(&self.sensors);
+        let poll = self.poller.state();
+        let snapshot = report::snapshot(state, &self.sensors, poll, &self.last_alerts, &self.heart);
         self.metrics.publish(snapshot);
     }
 

@@ -1,7 +1,7 @@
 //! What the engine counts. All of it are totals since the start; a reload keeps them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -144,13 +144,11 @@ pub struct Counters {
 impl Counters {
     /// Makes a series for all that `rules` can give; counts of rules that were there before go on.
     pub(super) fn load(&mut self, rules: &RuleSet) {
-        let mut before = std::mem::take(&mut self.rules);
+        let before = std::mem::take(&mut self.rules).into_iter();
+        let mut before: HashMap<_, _> = before.map(|counts| (counts.id.clone(), counts)).collect();
         let (mut severities, mut sensors) = (BTreeSet::new(), BTreeSet::new());
         for info in rules.rules() {
-            let known = before
-                .iter()
-                .position(|counts| *counts.id == *info.id)
-                .map(|at| before.swap_remove(at));
+            let known = before.remove(info.id.as_str());
             let counts = known.unwrap_or_else(|| RuleCounts {
                 id: Arc::from(info.id.as_str()),
                 ruleset: Arc::from(info.ruleset.as_str()),

@@ -92,7 +92,7 @@ families! {
     "Sensors" {
         SENSOR_STATE = Gauge "lapwing_sensor_state" ["sensor", "state"]
             "1 for the state that the sensor is in: ok; degraded, a hook that the rules need could not be attached; silent, attached but shown not to deliver; off, no rule needs it"
-            "Alert on degraded and silent: lapwing probes says why and what is not seen. How silence is found out is described below.";
+            "Alert on degraded and silent: lapwing probes says why and what is not seen. How silence is found out is said at the top of this page.";
         SENSOR_FLAVOUR = Gauge "lapwing_sensor_flavour" ["sensor", "flavour"]
             "1 where at least one hook of the sensor is attached in that flavour"
             "flavour=\"syscall\" is the lesser one: io_uring and 32-bit calls may go unseen. A newer kernel, or one that permits trampolines, gives function.";

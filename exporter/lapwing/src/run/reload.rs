@@ -43,7 +43,7 @@ impl Agent {
             .map_err(|error| error.to_string())?;
         let generation = self.generation + 1;
         self.sensors
-            .apply(&rules.interest(generation))
+            .apply(&self.heart.interest(&rules, generation))
             .map_err(|error| error.to_string())?;
         self.generation = generation;
         let reload = Reload {

@@ -11,6 +11,7 @@ use lapwing_engine::{
     event::{Flavour, Sensor},
 };
 
+use super::heart::Heart;
 use crate::{
     alertmanager::PollState,
     cli::Profile,
@@ -29,7 +30,13 @@ use crate::{
 };
 
 /// Everything that is counted, now.
-pub fn snapshot(state: &State, sensors: &Sensors, alertmanager: PollState, last: &LastAlerts) -> Snapshot {
+pub fn snapshot(
+    state: &State,
+    sensors: &Sensors,
+    alertmanager: PollState,
+    last: &LastAlerts,
+    heart: &Heart,
+) -> Snapshot {
     let counters = &state.counters;
     let hooks = sensors.hooks();
     Snapshot {
@@ -85,7 +92,7 @@ pub fn snapshot(state: &State, sensors: &Sensors, alertmanager: PollState, last:
                 evicted: table.evicted,
             })
             .collect(),
-        sensors: sensor_states(&hooks),
+        sensors: sensor_states(&hooks, heart),
         hooks: hooks
             .iter()
             .map(|hook| HookInfo {
@@ -152,7 +159,7 @@ fn alerts(state: &State, wall: &WallClock, last: &LastAlerts) -> Vec<AlertCount>
 }
 
 /// From the hooks' states to those of the sensors.
-fn sensor_states(hooks: &[HookState]) -> Vec<SensorInfo> {
+fn sensor_states(hooks: &[HookState], heart: &Heart) -> Vec<SensorInfo> {
     let state = |sensor| {
         let hooks = || hooks.iter().filter(move |hook| hook.sensor == sensor);
         let attached = |hook: &HookState| hook.state == HookStatus::Attached;
@@ -162,6 +169,7 @@ fn sensor_states(hooks: &[HookState]) -> Vec<SensorInfo> {
         });
         match (missing, hooks().any(attached)) {
             (true, _) => SensorState::Degraded,
+            (false, true) if heart.is_silent(sensor) => SensorState::Silent,
             (false, true) => SensorState::Ok,
             (false, false) => SensorState::Off,
         }
