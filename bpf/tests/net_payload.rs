@@ -4,7 +4,7 @@
 mod common;
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{Read as _, Seek as _, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream},
 };
 
@@ -100,4 +100,41 @@ fn the_budget_is_anew_when_the_other_end_has_spoken() {
     assert_eq!(stream(&rig.events, server, Way::Received), question);
     assert_eq!(stream(&rig.events, server, Way::Sent), answer);
     assert_eq!(stream(&rig.events, client, Way::Received), answer);
+}
+
+/// By sendfile(2), in super-packets: no call of a program gives these bytes.
+#[test]
+fn a_budget_that_suffices_leaves_nothing_out() {
+    const SIZE: usize = 9 << 20;
+    let mut wanted = network(true);
+    (wanted.request_budget, wanted.response_budget) = (u32::MAX, u32::MAX);
+    let options = Options {
+        network_ring: 64 << 20,
+        ..Options::default()
+    };
+    let mut rig = Rig::open(&options, &interest(wanted));
+    let bytes: Vec<u8> = (0..SIZE).map(|at| (at * 31 / 7 + at / 1021) as u8).collect();
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&bytes).unwrap();
+    file.rewind().unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut got = Vec::new();
+        stream.read_to_end(&mut got).unwrap();
+        got
+    });
+    let mut client = TcpStream::connect(at).unwrap();
+    std::io::copy(&mut file, &mut client).unwrap();
+    drop(client);
+    assert!(server.join().unwrap() == bytes);
+    rig.until(|events| closed(events, at.port()) == 3);
+    let (client, server) = pair(&rig.events, at.port());
+    for (flow, way) in [(client, Way::Sent), (server, Way::Received)] {
+        let (data, total) = stream(&rig.events, flow, way);
+        assert_eq!((data.len(), total), (SIZE, SIZE as u64), "{way:?}");
+        assert!(data == bytes, "{way:?}");
+    }
+    assert_eq!(rig.lost(), 0);
 }

@@ -266,3 +266,13 @@ fn every_changed_byte_is_an_event_or_an_error() {
         }
     }
 }
+
+/// What the fuzzer starts from must get past the header.
+#[test]
+fn the_fuzzers_seeds_of_the_network_are_events() {
+    let seeds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../exporter/fuzz/seeds/decode");
+    for (name, event) in [("flow", flow()), ("segment", segment())] {
+        let seed = decode(&std::fs::read(seeds.join(name)).unwrap(), &names()).unwrap();
+        assert_eq!(seed.body, decode(&event, &names()).unwrap().body, "{name}");
+    }
+}
