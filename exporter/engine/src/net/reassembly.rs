@@ -26,6 +26,12 @@ use crate::event::tcp;
 /// No window is larger (RFC 7323, section 2.3): what is farther away is not of this connection.
 const WINDOW: i64 = 1 << 30;
 
+/// No repetition is older: windows are some megabytes in practice (net.ipv4.tcp_rmem), and what seems far behind may be far ahead.
+const BEHIND: i64 = 64 << 20;
+
+/// So many segments in a row that continue each other outside of any window are believed: a stretch before them was lost as a whole.
+const BELIEVED: u8 = 3;
+
 /// A piece of a stream, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {
@@ -88,6 +94,8 @@ pub struct Stream {
     ended: bool,
     queue: Queue,
     recent: Recent,
+    /// Where the last segment outside of any window ended, and how many continued each other up to there.
+    outside: (u32, u8),
 }
 
 impl Stream {
@@ -140,10 +148,10 @@ impl Stream {
             input.sequence
         };
         let distance = i64::from(sequence.wrapping_sub(self.next).cast_signed());
-        if distance.abs() > WINDOW {
-            budget.counters.outside += 1;
+        if !(-BEHIND..=WINDOW).contains(&distance) && !self.believe(sequence, input.length, budget, sink) {
             return;
         }
+        let distance = i64::from(sequence.wrapping_sub(self.next).cast_signed());
         // Before the first byte of a stream that began midstream there is nothing to compare with.
         let start = self.offset.cast_signed() + distance;
         self.place(start, &input, bounds, budget, sink);
@@ -214,6 +222,28 @@ impl Stream {
         } else {
             input.sequence
         };
+        true
+    }
+
+    /// Counts a segment that lies outside of any window. True when it is believed after all: the stream goes on there.
+    fn believe(
+        &mut self,
+        sequence: u32,
+        length: u32,
+        budget: &mut Budget,
+        sink: &mut impl FnMut(u64, Piece<'_>, &mut Budget),
+    ) -> bool {
+        let continues = self.outside.0 == sequence && self.outside.1 > 0;
+        let count = if continues { self.outside.1 + 1 } else { 1 };
+        self.outside = (sequence.wrapping_add(length), count);
+        if count < BELIEVED || length == 0 {
+            budget.counters.outside += 1;
+            return false;
+        }
+        self.outside = (0, 0);
+        self.give_up(budget, sink);
+        // How often the numbers went around is not known.
+        self.deliver(u64::from(sequence.wrapping_sub(self.next)), &[], budget, sink);
         true
     }
 

@@ -9,7 +9,7 @@ use super::{super::budget::Budget, Headers, Oddities, Oddity};
 /// What is known of a body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Body {
-    /// Its first bytes, unpacked when `Content-Encoding` says gzip or deflate; without chunk sizes.
+    /// Its first bytes, unpacked when `Content-Encoding` (or `Transfer-Encoding`) says gzip or deflate; without chunk sizes.
     pub bytes: Vec<u8>,
     /// Bytes that passed so far, packed as they were.
     pub length: u64,
@@ -72,9 +72,11 @@ impl Draft {
     }
 
     fn unpack(&mut self, headers: &Headers, most: usize, oddities: &mut Oddities, budget: &mut Budget) {
+        // What was done to the message on its way was done last.
         let codings = headers
             .all(b"content-encoding")
-            .flat_map(|value| value.split(|byte| *byte == b','));
+            .chain(headers.all(b"transfer-encoding"));
+        let codings = codings.flat_map(|value| value.split(|byte| *byte == b','));
         let codings: Vec<&[u8]> = codings
             .map(<[u8]>::trim_ascii)
             .filter(|coding| !is_identity(coding))
@@ -127,8 +129,9 @@ enum Unpacked {
     Broken,
 }
 
+/// Nothing to unpack; chunks are taken apart elsewhere.
 fn is_identity(coding: &[u8]) -> bool {
-    coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
+    coding.is_empty() || coding.eq_ignore_ascii_case(b"identity") || coding.eq_ignore_ascii_case(b"chunked")
 }
 
 /// Undoes the codings, the last first. None: one of them is not read here.

@@ -240,19 +240,18 @@ enum Line {
     Empty,
 }
 
-/// Joins a folded line to the header before it; what ended that line becomes spaces (RFC 9112, section 5.2).
+/// Joins a folded line to the header before it; what ended that line becomes spaces (RFC 9112, section 5.2). False when there is none, or
+/// nothing in the line: then its text is not kept, so that many such lines cost what they are and no more.
 fn fold(headers: &mut Headers, line: Span) -> bool {
-    let Some((_, value)) = headers.spans.last_mut() else {
+    let bytes = line.of(&headers.text).trim_ascii_end();
+    let end = line.start as usize + bytes.len();
+    let Some((_, value)) = headers.spans.last_mut().filter(|_| !bytes.is_empty()) else {
         return false;
     };
-    let bytes = line.of(&headers.text);
-    let end = line.start as usize + bytes.trim_ascii_end().len();
     for byte in &mut headers.text[value.end as usize..line.start as usize] {
         *byte = b' ';
     }
-    if end > line.start as usize {
-        value.end = end as u32;
-    }
+    value.end = end as u32;
     true
 }
 

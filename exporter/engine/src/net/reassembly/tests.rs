@@ -230,6 +230,17 @@ fn what_is_outside_of_any_window_is_not_taken() {
 }
 
 #[test]
+fn what_continues_outside_of_the_window_is_believed_in_the_end() {
+    const FAR: i64 = 7 << 29;
+    let mut play = Play::new(7);
+    play.data(0, "ab").data(FAR, "cd").data(FAR + 2, "ef");
+    assert_eq!(play.text, "ab");
+    play.data(FAR + 4, "gh").data(FAR + 6, "ij");
+    assert_eq!(play.text(), format!("ab<{}>ghij", FAR + 2));
+    assert_eq!(play.budget.counters.outside, 2);
+}
+
+#[test]
 fn bounds_give_up_the_oldest_hole() {
     // Segments: eight may wait.
     let mut play = Play::new(0);

@@ -170,3 +170,12 @@ fn binary_on_port_80() {
         .close();
     assert_eq!(talk.requests()[0].body.bytes, noise);
 }
+
+#[test]
+fn empty_folded_lines_are_not_kept() {
+    let mut talk = Talk::new();
+    let lines = " \r\n".repeat(20_000);
+    talk.ask(format!("GET / HTTP/1.1\r\nHost: h\r\nX: 1\r\n{lines} 2\r\n\r\n"));
+    assert_eq!(talk.requests()[0].headers.get(b"x"), Some(&b"1   2"[..]));
+    assert!(talk.requests()[0].headers.text().len() < 100 && !talk.requests()[0].truncated);
+}

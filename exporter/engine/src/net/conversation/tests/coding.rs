@@ -74,6 +74,22 @@ fn packed_bodies_are_unpacked() {
 }
 
 #[test]
+fn a_coding_of_the_transfer_is_undone_as_well() {
+    let packed = gzip(TEXT);
+    let mut response = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n".to_vec();
+    response.extend(
+        format!("{:x}\r\n", packed.len())
+            .bytes()
+            .chain(packed)
+            .chain(*b"\r\n0\r\n\r\n"),
+    );
+    let mut talk = Talk::new();
+    talk.ask("GET / HTTP/1.1\r\nHost: h\r\n\r\n").answer(&response);
+    assert_eq!(talk.responses()[0].0.body.bytes, TEXT);
+    assert!(talk.malformed().is_empty());
+}
+
+#[test]
 fn what_cannot_be_unpacked_is_left_and_said() {
     for (coding, odd) in [
         ("br", false),
