@@ -74,8 +74,8 @@ fn past_the_budget_bytes_are_counted_and_not_copied() {
     assert_eq!(rig.lost(), 0);
 }
 
-#[test]
-fn the_budget_is_anew_when_the_other_end_has_spoken() {
+/// Three times a question of 1000 bytes that begins with `first`, and an answer of 10,000; budgets of 100 and 200. What was copied each way.
+fn turns(first: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let mut wanted = network(true);
     (wanted.request_budget, wanted.response_budget) = (100, 200);
     let mut rig = Rig::open(&Options::default(), &interest(wanted));
@@ -84,7 +84,9 @@ fn the_budget_is_anew_when_the_other_end_has_spoken() {
     let mut client = TcpStream::connect(at).unwrap();
     let (mut server, _) = listener.accept().unwrap();
     for turn in 0..3u8 {
-        client.write_all(&[turn; 1000]).unwrap();
+        let mut question = [turn; 1000];
+        question[..first.len()].copy_from_slice(first);
+        client.write_all(&question).unwrap();
         server.read_exact(&mut [0; 1000]).unwrap();
         server.write_all(&[turn + 10; 5000]).unwrap();
         server.write_all(&[turn + 20; 5000]).unwrap();
@@ -93,13 +95,28 @@ fn the_budget_is_anew_when_the_other_end_has_spoken() {
     drop((client, server));
     rig.until(|events| closed(events, at.port()) == 2);
     let (client, server) = pair(&rig.events, at.port());
-    let turns = |of: &dyn Fn(u8) -> Vec<u8>| (0..3).flat_map(of).collect::<Vec<u8>>();
-    let question = (turns(&|turn| vec![turn; 100]), 3000);
-    let answer = (turns(&|turn| vec![turn + 10; 200]), 30_000);
-    assert_eq!(stream(&rig.events, client, Way::Sent), question);
+    let question = stream(&rig.events, client, Way::Sent);
+    let answer = stream(&rig.events, server, Way::Sent);
+    assert_eq!((question.1, answer.1), (3000, 30_000));
     assert_eq!(stream(&rig.events, server, Way::Received), question);
-    assert_eq!(stream(&rig.events, server, Way::Sent), answer);
     assert_eq!(stream(&rig.events, client, Way::Received), answer);
+    (question.0, answer.0)
+}
+
+#[test]
+fn the_budget_is_anew_when_the_other_end_has_spoken() {
+    let each = |of: fn(u8) -> Vec<u8>| (0..3).flat_map(of).collect::<Vec<u8>>();
+    let (questions, answers) = turns(&[]);
+    assert_eq!(questions, each(|turn| vec![turn; 100]));
+    assert_eq!(answers, each(|turn| vec![turn + 10; 200]));
+}
+
+#[test]
+fn what_is_encrypted_has_one_budget() {
+    for first in [&[0x16, 3, 1, 2, 0, 1][..], b"SSH-2.0-OpenSSH_9.2"] {
+        let (questions, answers) = turns(first);
+        assert_eq!((questions.len(), answers), (100, vec![10; 200]));
+    }
 }
 
 /// By sendfile(2), in super-packets: no call of a program gives these bytes.

@@ -35,6 +35,7 @@ pub struct NetworkInterest {
     /// Whose connections.
     pub only: Processes,
     /// Bytes copied of what the opener of a connection says, until the other end speaks (of either end while nobody knows who opened it).
+    /// For TLS and SSH, where nothing can be read and small packets go both ways all the time, once for the whole connection.
     pub request_budget: u32,
     /// Bytes copied of what the other end answers, until the opener speaks again.
     pub response_budget: u32,
