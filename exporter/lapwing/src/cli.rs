@@ -44,6 +44,9 @@ pub struct ConfigArgs {
     /// Address of /metrics, over [metrics] listen
     #[arg(long, global = true, value_name = "ADDRESS:PORT", hide = true)]
     pub listen: Option<SocketAddr>,
+    /// Network rules are on, whatever the configuration says: captured packets have nothing else
+    #[arg(skip)]
+    pub network: bool,
 }
 
 /// Which set of built-in rules.

@@ -142,7 +142,11 @@ pub fn run(config: &ConfigArgs, args: &ReplayArgs) -> Result<(), ReplayError> {
 fn run_capture(config: &ConfigArgs, file: File) -> Result<(), ReplayError> {
     let mut packets = capture::Reader::new(file)?;
     let meta = Meta::default();
-    let (_, mut engine) = engine(config, &meta)?;
+    let config = ConfigArgs {
+        network: true,
+        ..config.clone()
+    };
+    let (_, mut engine) = engine(&config, &meta)?;
     let Some(outcome) = print(packets.by_ref(), &mut engine, &meta)? else {
         return Ok(());
     };

@@ -1,6 +1,6 @@
 //! Captures become the network sensor's events: packets made here of every kind, and a real capture of real programs.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
     fs,

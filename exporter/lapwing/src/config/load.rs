@@ -72,6 +72,12 @@ fn flags(args: &ConfigArgs) -> Vec<(String, &'static str, &'static str, String)>
             args.listen.map(|address| address.to_string()),
         ),
         ("--profile", "", "profile", profile),
+        (
+            "replay of captured packets",
+            "network",
+            "enabled",
+            args.network.then(|| "true".to_owned()),
+        ),
     ];
     given
         .into_iter()
