@@ -69,6 +69,24 @@ fn bulk() -> f64 {
     took.as_nanos() as f64 / (BULK >> 20) as f64
 }
 
+/// Nanoseconds of a connection: opened, accepted, one question, one answer, closed.
+fn churn() -> f64 {
+    const CONNECTIONS: u32 = 2000;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = listener.local_addr().unwrap();
+    let mut bytes = [7; 100];
+    let start = Instant::now();
+    for _ in 0..CONNECTIONS {
+        let mut client = TcpStream::connect(at).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        client.write_all(&bytes).unwrap();
+        server.read_exact(&mut bytes).unwrap();
+        server.write_all(&bytes).unwrap();
+        client.read_exact(&mut bytes).unwrap();
+    }
+    start.elapsed().as_nanos() as f64 / f64::from(CONNECTIONS)
+}
+
 fn runs(sensors: &Sensors) -> BTreeMap<String, (u64, u64)> {
     let network = sensors.programs().into_iter().filter(|p| p.name.starts_with("lw_net"));
     network.map(|p| (p.name, (p.runs, p.nanoseconds))).collect()
@@ -112,7 +130,11 @@ fn a_packet_and_a_round_trip() {
         rig.drain();
         rig.events.clear();
     };
-    for (what, act) in [("round trip", ping as fn() -> f64), ("mebibyte", bulk)] {
+    for (what, act) in [
+        ("round trip", ping as fn() -> f64),
+        ("connection", churn),
+        ("mebibyte", bulk),
+    ] {
         let mut rig = Rig::open(&options(false), &Interest::default());
         let mut times: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
         for _ in 0..ROUNDS {
