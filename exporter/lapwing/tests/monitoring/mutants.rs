@@ -54,9 +54,11 @@ fn numbers(line: &str) -> Vec<(usize, &str)> {
     found
 }
 
-/// A little more and a little less.
-fn neighbours(number: &str) -> [String; 2] {
-    let minutes = |count: u64| [format!("{}m", count + 1), format!("{}m", count - 1)];
+/// A little more and a little less. Ranges by two minutes: the tests' samples are a minute apart, and whether one at the very start of a range belongs to it
+/// differs between Prometheus 2 and 3.
+fn neighbours(number: &str, is_range: bool) -> [String; 2] {
+    let step = if is_range { 2 } else { 1 };
+    let minutes = |count: u64| [count + step, count - step].map(|count| format!("{count}m"));
     if let Some(count) = number.strip_suffix('m') {
         return minutes(count.parse().unwrap());
     }
@@ -91,7 +93,8 @@ fn mutants(text: &str) -> Vec<Mutant> {
         match now {
             Part::Judged => {
                 for (at, old) in numbers(line) {
-                    neighbours(old).iter().for_each(|new| change(at, old, new));
+                    let is_range = line[..at].ends_with('[');
+                    neighbours(old, is_range).iter().for_each(|new| change(at, old, new));
                 }
             }
             Part::Severity => {
@@ -154,8 +157,8 @@ fn numbers_of_expressions_are_changed_and_those_of_names_are_not() {
     let text = "      - alert: X\n        expr: a:rate5m{x=\"1\"} / b[5m] > 0.05\n        for: 1h\n        labels:\n          severity: info\n";
     let changed: Vec<_> = mutants(text).into_iter().map(|mutant| mutant.text).collect();
     for (from, to) in [
-        ("[5m]", "[6m]"),
-        ("[5m]", "[4m]"),
+        ("[5m]", "[7m]"),
+        ("[5m]", "[3m]"),
         ("> 0.05", "> 0.055"),
         ("> 0.05", "> 0.045"),
         ("for: 1h", "for: 61m"),
