@@ -175,10 +175,7 @@ impl Conversation {
             length: segment.length,
             data: &segment.data,
         };
-        exchange.seen(
-            way,
-            segment.flags & tcp::SYN != 0 || stream.beginning() == Beginning::Syn,
-        );
+        exchange.seen(segment.flags & tcp::SYN != 0 || stream.beginning() == Beginning::Syn);
         let mut take = |offset, piece: Piece<'_>, budget: &mut Budget| {
             *reset |= piece == Piece::Reset;
             exchange.piece(way, offset, piece, &mut Context { limits, budget, out });
@@ -195,7 +192,7 @@ impl Conversation {
             ..
         } = self;
         // Whether it began before the agent cannot be told.
-        exchange.seen(way, true);
+        exchange.seen(true);
         let mut take = |offset, piece: Piece<'_>, budget: &mut Budget| {
             exchange.piece(way, offset, piece, &mut Context { limits, budget, out });
         };
