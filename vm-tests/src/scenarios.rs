@@ -5,6 +5,7 @@ mod file;
 mod flavour;
 mod itself;
 mod loss;
+mod network;
 mod process;
 mod quiet;
 mod refused;
@@ -53,6 +54,7 @@ pub fn checks() -> Vec<Check> {
         score::checks(),
         itself::checks(),
         replay::checks(),
+        network::checks(),
     ]
     .into_iter()
     .flatten()

@@ -59,6 +59,9 @@ pub struct Alert {
     /// The connection, for the network sensor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkView>,
+    /// The HTTP request and its response, where the event is one of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpView>,
     /// The container of the process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<ContainerView>,
@@ -115,6 +118,50 @@ pub struct NetworkView {
     /// Seconds since it was opened, when known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<f64>,
+    /// The first bytes of the body, or of the payload, that the rule was asked about; only with `[network] excerpts`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<String>,
+}
+
+/// An HTTP request, with its response where the event is that. What looks like a secret by its name is redacted; texts are bounded.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct HttpView {
+    /// The request line; absent for a response whose request is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// `GET`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Who was asked, with the port where it was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The path, percent-decoded once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The query as sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// `1.1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The request's headers as `name: value`, at most 32.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<String>,
+    /// Bytes of the request's body that passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_bytes: Option<u64>,
+    /// `404`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The response's headers, in the same manner.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub response_headers: Vec<String>,
+    /// Bytes of the response's body that passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_body_bytes: Option<u64>,
+    /// What is wrong with the message.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub oddities: Vec<&'static str>,
 }
 
 /// A process, for people.
@@ -213,7 +260,7 @@ pub struct ContainerView {
 /// A score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ScoreView {
-    /// `lineage`, `container`, `host`.
+    /// `lineage`, `container`, `host`, `transaction`, `remote`.
     pub subject_kind: &'static str,
     /// Which: `sshd[812]`, a container id, the host.
     pub subject: String,

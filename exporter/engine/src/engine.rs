@@ -18,7 +18,7 @@ use crate::{
     mask::{Action, Masks},
     net::{self, Flows},
     process::{self, Table},
-    rule::{Matches, Needs, RuleSet},
+    rule::{Matches, RuleSet},
     score::{Scores, SubjectKind},
     spec::{NetworkSettings, ScoreSettings},
 };
@@ -56,7 +56,7 @@ impl Default for Settings {
 /// How full a bounded table is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableSize {
-    /// `processes`, `subjects`, `folds`, `flows`.
+    /// `processes`, `subjects`, `folds`, `flows`, `conversations`, `conversation_bytes`.
     pub name: &'static str,
     /// Entries now.
     pub entries: u64,
@@ -79,8 +79,6 @@ pub struct Engine {
     masking: masking::Masking,
     actives: active::Actives,
     flows: Flows,
-    /// What the rules need of the connections' bytes.
-    needs: Needs,
     /// Made of the event that is being observed.
     made: Vec<Event>,
 }
@@ -98,8 +96,7 @@ impl Engine {
             matches: Matches::default(),
             masking: masking::Masking::default(),
             actives: active::Actives::new(settings.active_for),
-            flows: Flows::new(net::Limits::of(&settings.network)),
-            needs: rules.needs(),
+            flows: Flows::new(net::Limits::of(&settings.network), rules.needs()),
             made: Vec::new(),
             rules,
             settings,
@@ -128,7 +125,7 @@ impl Engine {
         self.advance(now, out);
         self.scores.forget(now);
         self.actives.tick(now);
-        self.flows.expire(now);
+        self.expire_flows(now, out);
         self.given(before, out);
     }
 
@@ -166,8 +163,7 @@ impl Engine {
         self.actives.set(settings.active_for);
         self.counters.load(&rules);
         self.masking.load(&rules, &self.counters);
-        self.flows.set(net::Limits::of(&settings.network));
-        self.needs = rules.needs();
+        self.flows.set(net::Limits::of(&settings.network), rules.needs());
         self.rules = rules;
         self.settings = settings;
     }
@@ -192,6 +188,11 @@ impl Engine {
     /// What was counted so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// What was seen in the connections' bytes, and what was not.
+    pub fn streams(&self) -> &net::budget::Counters {
+        self.flows.counters()
     }
 
     /// The process table.
@@ -228,6 +229,18 @@ impl Engine {
                 self.settings.network.max_flows,
                 self.flows.evicted(),
             ),
+            size(
+                "conversations",
+                self.flows.conversations().0 as usize,
+                self.settings.network.max_flows,
+                self.flows.conversations().1,
+            ),
+            size(
+                "conversation_bytes",
+                self.flows.buffered(),
+                self.settings.network.max_buffered,
+                self.flows.counters().evictions,
+            ),
         ]
     }
 
@@ -250,6 +263,7 @@ impl Engine {
                 counts.evaluation += nanoseconds;
             }
         }
+        self.only_news(event);
         if !self.matches.findings.is_empty() || !self.matches.skipped.is_empty() {
             self.matched(event, out);
         }

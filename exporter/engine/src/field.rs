@@ -6,6 +6,7 @@
 mod context;
 mod event;
 mod file;
+mod http;
 mod network;
 mod process;
 mod read;
@@ -77,14 +78,16 @@ impl Kinds {
     pub const REQUEST: Kinds = Kinds(256);
     /// An HTTP response.
     pub const RESPONSE: Kinds = Kinds(512);
+    /// A stream whose bytes may not be what the program got.
+    pub const DESYNCHRONISED: Kinds = Kinds(1024);
     /// Every event that has two ends.
-    pub const CONNECTION: Kinds = Kinds(32 | 128 | 256 | 512);
+    pub const CONNECTION: Kinds = Kinds(32 | 128 | 256 | 512 | 1024);
     /// Every event of the network sensor.
-    pub const NETWORK: Kinds = Kinds(32 | 64 | 128 | 256 | 512);
+    pub const NETWORK: Kinds = Kinds(32 | 64 | 128 | 256 | 512 | 1024);
     /// HTTP, both ways.
     pub const HTTP: Kinds = Kinds(256 | 512);
     /// Every event that rules can be about.
-    pub const ALL: Kinds = Kinds(1023);
+    pub const ALL: Kinds = Kinds(2047);
     /// None.
     pub const NONE: Kinds = Kinds(0);
 
@@ -110,6 +113,9 @@ impl Kinds {
             Body::Flow(_) => Kinds::FLOW,
             Body::Traffic(traffic) => match traffic.told {
                 Told::Payload(_) => Kinds::PAYLOAD,
+                Told::Request(_) => Kinds::REQUEST,
+                Told::Response(..) => Kinds::RESPONSE,
+                Told::Desynchronised(..) => Kinds::DESYNCHRONISED,
             },
             Body::Fork(_) | Body::Snapshot(_) | Body::Segment(_) | Body::Tls(_) => Kinds::NONE,
         }
@@ -132,6 +138,7 @@ impl fmt::Display for Kinds {
             (Kinds::PAYLOAD, "payload"),
             (Kinds::REQUEST, "request"),
             (Kinds::RESPONSE, "response"),
+            (Kinds::DESYNCHRONISED, "desynchronised stream"),
         ];
         let mut first = true;
         for (_, name) in names.iter().filter(|(kind, _)| self.meets(*kind)) {
@@ -183,7 +190,10 @@ impl Field {
     pub fn is_multi(&self) -> bool {
         let one = matches!(
             self.read,
-            Read::Event(_) | Read::EventSpan(_) | Read::Of(Who::Process | Who::Parent, Get::One(_) | Get::Compose(_))
+            Read::Event(_)
+                | Read::EventMade(_)
+                | Read::EventSpan(_)
+                | Read::Of(Who::Process | Who::Parent, Get::One(_) | Get::Compose(_))
         );
         !one
     }
@@ -197,6 +207,7 @@ pub fn all() -> impl Iterator<Item = &'static Field> {
         user::FIELDS,
         file::FIELDS,
         network::FIELDS,
+        http::FIELDS,
     ]
     .into_iter()
     .flatten()

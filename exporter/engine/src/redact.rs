@@ -72,7 +72,7 @@ fn argument(previous: &str, arg: &str, curl: bool) -> String {
 }
 
 /// Whether the value of something with this name is a secret. Names of files and the like are not.
-fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     const PARTS: [&str; 14] = [
         "password",
         "passwd",

@@ -19,7 +19,7 @@ use std::collections::HashMap;
 
 use crate::{
     event::{Body, Event},
-    field::Context,
+    field::{Context, Field},
     interest::Interest,
     predicate::Predicate,
     process::Table,
@@ -56,6 +56,16 @@ impl Condition {
     fn holds(&self, context: &Context<'_>) -> bool {
         self.when.as_ref().is_none_or(|when| when.matches(context))
             && !self.except.as_ref().is_some_and(|except| except.matches(context))
+    }
+}
+
+impl Condition {
+    /// The fields that it reads.
+    fn fields(&self) -> impl Iterator<Item = &'static Field> {
+        [&self.when, &self.except]
+            .into_iter()
+            .flatten()
+            .flat_map(Predicate::fields)
     }
 }
 

@@ -18,7 +18,7 @@ use std::{collections::HashMap, net::SocketAddr};
 use crate::event::{
     Body, BootTime, Bytes, CredentialChange, Credentials, Direction, Endpoints, Event, Exec, ExecFailure, Exit,
     ExitReason, FileEvent, FileOp, Flavour, FlowChange, FlowEvent, FlowKey, FlowTotals, Fork, Header, Namespaces,
-    ProcessKey, ProcessSnapshot, Value,
+    ProcessKey, ProcessSnapshot, Segment, Value, Way,
 };
 
 /// Between two events when nothing else is said: 1 ms.
@@ -32,6 +32,9 @@ pub struct Synthetic {
     seq: u64,
     seen: u64,
     living: HashMap<u32, (ProcessKey, ProcessSnapshot)>,
+    connections: HashMap<u32, (FlowKey, Direction, Endpoints)>,
+    /// The next sequence number of each way.
+    sequences: HashMap<(FlowKey, Way), u32>,
     events: Vec<Event>,
 }
 
@@ -49,6 +52,8 @@ impl Synthetic {
             seq: 0,
             seen: 0,
             living: HashMap::new(),
+            connections: HashMap::new(),
+            sequences: HashMap::new(),
             events: Vec::new(),
         }
     }
@@ -229,7 +234,31 @@ impl Synthetic {
             totals: FlowTotals::default(),
         };
         more(&mut flow);
+        self.connections.insert(pid, (flow.flow, direction, flow.endpoints));
         self.push(key, Body::Flow(Box::new(flow)))
+    }
+
+    /// Bytes of the connection that the last flow of the process was about, in one segment.
+    pub fn segment(&mut self, pid: u32, way: Way, data: &[u8]) -> &mut Self {
+        let key = self.key(pid);
+        let Some((flow, direction, endpoints)) = self.connections.get(&pid).copied() else {
+            return self;
+        };
+        let sequence = self.sequences.entry((flow, way)).or_insert(1);
+        let start = *sequence;
+        *sequence += data.len() as u32;
+        let segment = Segment {
+            flow,
+            direction,
+            way,
+            endpoints,
+            sequence: start,
+            ack: 0,
+            flags: 0,
+            length: data.len() as u32,
+            data: Bytes::from(data),
+        };
+        self.push(key, Body::Segment(Box::new(segment)))
     }
 
     /// The process ends by itself.

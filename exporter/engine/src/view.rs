@@ -1,15 +1,17 @@
 //! From what the engine knows to what an alert shows.
 
-use std::net::SocketAddr;
+mod network;
 
 use crate::{
-    alert::{ContainerView, FileView, NamespacesView, NetworkView, ProcessView},
+    alert::{ContainerView, FileView, NamespacesView, ProcessView},
     container::id_of_cgroup,
     event::{Body, Bytes, Event, ExitReason, FileEvent, FileOp, FlowChange, ProcessKey, ProcessSnapshot, Value},
     names,
     process::{Process, Table},
     redact,
 };
+
+pub(crate) use network::{excerpt, http, network};
 
 const UNSET: u32 = u32::MAX;
 const LEAVE: u32 = u32::MAX;
@@ -19,8 +21,13 @@ const FEW: usize = 5;
 /// The id of an alert: the same whenever the same event meets the same rule, and different for every other.
 pub(crate) fn alert_id(rule: &str, event: &Event) -> String {
     let header = &event.header;
+    // Of one event several things may have been made.
+    let number = match &event.body {
+        Body::Traffic(traffic) => traffic.number.to_le_bytes().to_vec(),
+        _ => Vec::new(),
+    };
     // FNV-1a: short, and the same on every machine and in every version.
-    let hash = rule.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+    let hash = rule.bytes().chain(number).fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     });
     format!("{:x}-{:x}-{:x}-{hash:08x}", header.time.0, header.cpu, header.seq)
@@ -53,28 +60,6 @@ pub(crate) fn file(event: &Event) -> Option<FileView> {
         }),
         _ => None,
     }
-}
-
-/// The connection that an event is about.
-pub(crate) fn network(event: &Event) -> Option<NetworkView> {
-    let (direction, ends, totals, tls) = match &event.body {
-        Body::Flow(flow) => (flow.direction, Some(flow.endpoints), flow.totals, false),
-        Body::Traffic(traffic) => (traffic.direction, traffic.endpoints, traffic.totals, traffic.tls),
-        _ => return None,
-    };
-    let listening = ends.is_some_and(|ends| ends.remote.port() == 0);
-    let end = |end: Option<SocketAddr>| end.map(|end| end.to_string());
-    Some(NetworkView {
-        direction,
-        local: end(ends.map(|ends| ends.local)),
-        peer: end(ends.filter(|_| !listening).map(|ends| ends.remote)),
-        namespace: ends.map(|ends| ends.netns).filter(|netns| *netns != 0),
-        tls,
-        bytes_sent: (!listening).then_some(totals.bytes_sent),
-        bytes_received: (!listening).then_some(totals.bytes_received),
-        retransmits: (totals.retransmits != 0).then_some(totals.retransmits),
-        duration: (totals.duration != 0).then_some(totals.duration as f64 / 1e9),
-    })
 }
 
 /// The container that the process is in.
@@ -122,6 +107,7 @@ pub(crate) fn partial(table: &Table, event: &Event) -> Vec<&'static str> {
             add(&mut names, file.target.is_partial(), "file.target");
         }
         Body::ExecFailure(failure) => add(&mut names, failure.filename.is_partial(), "file.path"),
+        Body::Traffic(traffic) => network::partial(traffic, &mut names),
         _ => {}
     }
     names

@@ -351,7 +351,9 @@ fn what_a_rule_cannot_mean_is_refused() {
     );
     assert_eq!(
         with(|rule| rule.event = Some(NetworkEvent::Listen)),
-        ["r when: net.peer.port is never set here: it comes with connection, payload, request, response events only"]
+        [
+            "r when: net.peer.port is never set here: it comes with connection, payload, request, response, desynchronised stream events only"
+        ]
     );
     let when = |text: &str| {
         let mut rule = rule("r", text);

@@ -77,6 +77,8 @@ pub struct State {
     pub hiding_critical: u64,
     /// The highest scores.
     pub scores: [(SubjectKind, f64); SubjectKind::ALL.len()],
+    /// What was seen in the connections' bytes, and what was not.
+    pub streams: lapwing_engine::net::budget::Counters,
     /// How full its tables are.
     pub tables: Vec<TableSize>,
     /// What went through the reorder buffer.

@@ -70,7 +70,12 @@ pub fn answer(loaded: &Loaded, command: &RulesCommand, out: &mut dyn Write) -> R
 }
 
 fn fields(out: &mut dyn Write) -> Result<(), RulesError> {
-    Ok(out.write_all(lapwing_engine::field::listing().as_bytes())?)
+    out.write_all(lapwing_engine::field::listing().as_bytes())?;
+    writeln!(
+        out,
+        "\nA text can be changed before it is compared, as in lower(url_decode(http.args)) = x:\n"
+    )?;
+    Ok(out.write_all(lapwing_engine::predicate::transform::LISTING.as_bytes())?)
 }
 
 fn known(loaded: &Loaded, id: &str) -> Result<(), RulesError> {

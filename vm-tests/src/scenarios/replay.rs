@@ -1,6 +1,11 @@
 //! A recording gives the alerts that the live run gave.
 
-use std::{collections::BTreeSet, process::Command};
+use std::{
+    collections::BTreeSet,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    process::Command,
+};
 
 use serde_json::Value;
 
@@ -21,7 +26,7 @@ pub fn checks() -> Vec<Check> {
 }
 
 fn replay() -> Result<()> {
-    let mut agent = Agent::start_as(&["record", "{home}/recording"], "demo", "")?;
+    let mut agent = Agent::start_as(&["record", "{home}/recording"], "demo", "[network]\nenabled = true\n")?;
     live(&agent)?;
     agent.end()?;
     let live = agent.alerts()?;
@@ -36,6 +41,10 @@ fn replay() -> Result<()> {
         .map(|line| serde_json::from_str(line).context(format!("replay wrote {line}")))
         .collect::<Result<_>>()?;
     compare(&live, &replayed)?;
+    let network = live.iter().filter(|alert| alert["rule"] == "log4shell").count();
+    if network < 1 {
+        return Err(Error("no alert of the network sensor to compare".into()));
+    }
     if live.len() < 7 {
         return Err(Error(format!("only {} live alerts to compare", live.len())));
     }
@@ -63,7 +72,25 @@ fn live(agent: &Agent) -> Result<()> {
     for act in &acts {
         run_to_end(act)?;
     }
+    asked_for_too_much()?;
     fence(agent)
+}
+
+/// A request that the rule about log4j notices, at both ends; this program is both.
+fn asked_for_too_much() -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").context("bind")?;
+    let address = listener.local_addr().context("address")?;
+    let mut client = TcpStream::connect(address).context("connect")?;
+    let (mut server, _) = listener.accept().context("accept")?;
+    client
+        .write_all(b"GET /?q=$%7Bjndi:ldap://x/y} HTTP/1.1\r\nHost: here\r\n\r\n")
+        .context("request")?;
+    server.read(&mut [0; 512]).context("request")?;
+    server
+        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        .context("response")?;
+    client.read(&mut [0; 512]).context("response")?;
+    Ok(())
 }
 
 /// Equal in everything, ids, times and order included.

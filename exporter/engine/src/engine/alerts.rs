@@ -78,6 +78,9 @@ impl Engine {
         }
         if let Some(id) = alert.filter(|_| own) {
             let mut alert = describe(&self.rules, &self.table, event, finding, &id);
+            if let Some(network) = alert.network.as_mut().filter(|_| self.settings.network.excerpts) {
+                network.excerpt = view::excerpt(event);
+            }
             let nearest = subjects.iter().max_by(|a, b| {
                 // Of equals the last is the maximum, so the narrowest wins by being compared in reverse.
                 self.scores
@@ -271,6 +274,7 @@ fn score_alert(
         lineage: view::lineage(table, &event.header.process),
         file: None,
         network: view::network(event),
+        http: view::http(event),
         container: view::container(table, &event.header.process),
         score: Some(score),
         partial: view::partial(table, event),
@@ -298,6 +302,7 @@ fn describe(rules: &RuleSet, table: &Table, event: &Event, finding: &Finding, id
         lineage: view::lineage(table, &event.header.process),
         file: view::file(event),
         network: view::network(event),
+        http: view::http(event),
         container: view::container(table, &event.header.process),
         score: None,
         partial: view::partial(table, event),

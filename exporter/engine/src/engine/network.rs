@@ -1,23 +1,22 @@
 //! Events of the network sensor: what is made of them, and who is held responsible.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::Engine;
 use crate::{
     alert::Alert,
-    event::{Body, Event, Header},
+    event::{Body, BootTime, Event, Header, Told},
     rule::Finding,
     score::{Points, Subject},
+    view,
 };
 
 impl Engine {
     /// What the connection carried is judged before what became of it.
     pub(super) fn network(&mut self, event: &Event, out: &mut Vec<Alert>) {
         let mut made = std::mem::take(&mut self.made);
-        let owner = self.flows.observe(event, self.needs, &mut made);
-        for event in made.drain(..) {
-            self.judge(&event, out);
-        }
+        let owner = self.flows.observe(event, &mut made);
+        self.judge_made(&mut made, out);
         self.made = made;
         if !matches!(event.body, Body::Flow(_)) {
             return;
@@ -32,6 +31,31 @@ impl Engine {
         let body = event.body.clone();
         self.judge(&Event { header, body }, out);
     }
+
+    /// Forgets connections that ended unseen, and judges what that brings to light.
+    pub(super) fn expire_flows(&mut self, now: BootTime, out: &mut Vec<Alert>) {
+        let mut made = std::mem::take(&mut self.made);
+        self.flows.expire(now, &mut made);
+        self.judge_made(&mut made, out);
+        self.made = made;
+    }
+
+    fn judge_made(&mut self, made: &mut Vec<Event>, out: &mut Vec<Alert>) {
+        for event in made.drain(..) {
+            self.judge(&event, out);
+        }
+    }
+
+    /// In the payload of one connection a rule finds something once: what it looks for is in several of the pieces, which overlap.
+    pub(super) fn only_news(&mut self, event: &Event) {
+        let Body::Traffic(traffic) = &event.body else { return };
+        if let (Told::Payload(_), Some(flow)) = (&traffic.told, traffic.flow) {
+            let flows = &mut self.flows;
+            self.matches
+                .findings
+                .retain(|finding| flows.is_news(flow, finding.rule));
+        }
+    }
 }
 
 impl Engine {
@@ -39,12 +63,11 @@ impl Engine {
     pub(super) fn subjects(&self, event: &Event, finding: &Finding, points: &Points) -> Vec<Subject> {
         let held = finding.held;
         let mut subjects = Vec::with_capacity(3);
-        if let Body::Traffic(traffic) = &event.body {
-            if held.transaction
-                && let Some(number) = traffic.transaction()
-            {
-                subjects.push(Subject::Transaction(number, traffic.direction));
-            }
+        if let Body::Traffic(traffic) = &event.body
+            && held.transaction
+            && let Some(number) = traffic.transaction()
+        {
+            subjects.push(Subject::Transaction(number, traffic.direction));
         }
         if held.lineage {
             subjects.push(Subject::Lineage(points.lineage));
@@ -66,8 +89,15 @@ impl Engine {
             _ => return None,
         };
         let is_proxy = |address: &IpAddr| self.settings.network.proxies.iter().any(|net| net.contains(address));
-        let address = ends.remote.ip().to_canonical();
-        if address.is_unspecified() || address.is_loopback() || is_proxy(&address) {
+        let mut address = ends.remote.ip().to_canonical();
+        if is_proxy(&address) {
+            // Who wrote the last entries is known: each proxy adds the one that it was asked by. What was there before may be a lie.
+            address = forwarded_for(event)
+                .into_iter()
+                .rev()
+                .find(|address| !is_proxy(address))?;
+        }
+        if address.is_unspecified() || address.is_loopback() {
             return None;
         }
         Some(Subject::Remote(subject_address(address), direction))
@@ -91,6 +121,42 @@ pub(super) fn remote(address: &IpAddr) -> String {
 }
 
 /// How a transaction is called in alerts.
-pub(super) fn transaction(_event: &Event) -> String {
-    "?".to_owned()
+pub(super) fn transaction(event: &Event) -> String {
+    let view = view::http(event);
+    view.and_then(|view| view.request)
+        .unwrap_or_else(|| "a response".to_owned())
+}
+
+/// Addresses of X-Forwarded-For, in their order; what is none ends it for those before.
+fn forwarded_for(event: &Event) -> Vec<IpAddr> {
+    let Body::Traffic(traffic) = &event.body else {
+        return Vec::new();
+    };
+    let Some(request) = traffic.request() else {
+        return Vec::new();
+    };
+    let values = request
+        .headers
+        .all(b"x-forwarded-for")
+        .flat_map(|value| value.split(|byte| *byte == b','));
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for value in values {
+        match std::str::from_utf8(value).ok().and_then(|text| address(text.trim())) {
+            Some(address) => addresses.push(address),
+            None => addresses.clear(),
+        }
+    }
+    addresses
+}
+
+/// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text);
+    let address = bare
+        .parse::<IpAddr>()
+        .or_else(|_| text.parse::<SocketAddr>().map(|end| end.ip()));
+    Some(address.ok()?.to_canonical())
 }

@@ -3,7 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Connection, Context, Field, Kinds, Read, Scalar, Type};
-use crate::event::{Direction, Payload, Told, Way};
+use crate::{
+    event::{Direction, Payload, Told, Way},
+    net::conversation::Desync,
+};
 
 type Get = for<'a> fn(&Context<'a>) -> Option<Scalar<'a>>;
 
@@ -52,6 +55,7 @@ pub(super) const FIELDS: &[Field] = &[
     payload("tcp.payload", Type::Text, Read::EventSpan(bytes), "the bytes that just passed, after at most 256 that passed before; [0:16] the first 16 of the stream (ours)"),
     payload("tcp.payload.way", Type::Text, Read::Event(way), "sent or received (ours)"),
     payload("tcp.payload.offset", Type::Number, Read::Event(offset), "how many bytes went that way before tcp.payload (ours)"),
+    Field::new("tcp.desynchronised", Type::Text, Kinds::DESYNCHRONISED, Read::Event(desynchronised), "why bytes may not be what the program got: gap, overlap or surplus (ours)"),
 ];
 
 fn direction<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
@@ -184,6 +188,7 @@ fn is_server<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
 fn piece<'a>(context: &Context<'a>) -> Option<&'a Payload> {
     match &context.traffic()?.told {
         Told::Payload(payload) => Some(payload),
+        _ => None,
     }
 }
 
@@ -200,4 +205,15 @@ fn way<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
 
 fn offset<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
     count(piece(context)?.offset)
+}
+
+fn desynchronised<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
+    match &context.traffic()?.told {
+        Told::Desynchronised(_, why) => Some(match why {
+            Desync::Gap(_) => "gap".into(),
+            Desync::Overlap => "overlap".into(),
+            Desync::Surplus(_) => "surplus".into(),
+        }),
+        _ => None,
+    }
 }

@@ -69,7 +69,9 @@ pub enum Read {
     /// Several values from the event.
     EventMany(for<'a> fn(&Context<'a>, &mut dyn FnMut(Scalar<'a>) -> bool) -> bool),
     /// Several values from the event, each with a name: all of them, or those of one name.
-    EventNamed(for<'a> fn(&Context<'a>, Option<&[u8]>, &mut dyn FnMut(Scalar<'a>) -> bool) -> bool),
+    EventNamed(fn(&Context<'_>, Option<&[u8]>, &mut dyn FnMut(Scalar<'_>) -> bool) -> bool),
+    /// One value that has to be made from the event, and is shown to the visitor.
+    EventMade(fn(&Context<'_>, &mut dyn FnMut(Scalar<'_>) -> bool) -> bool),
     /// A stretch of a stream, with the number of bytes before it.
     EventSpan(for<'a> fn(&Context<'a>) -> Option<(&'a [u8], u64)>),
     /// From a process.
@@ -108,6 +110,7 @@ impl FieldRef {
         match self.field.read {
             Read::Event(get) => get(context).is_some_and(test),
             Read::EventMany(visit) => visit(context, &mut test),
+            Read::EventMade(show) => show(context, &mut test),
             Read::EventNamed(visit) => visit(context, self.name(), &mut test),
             Read::EventSpan(get) => get(context).is_some_and(|(bytes, before)| match self.span() {
                 None => test(Scalar::Text(bytes)),
@@ -137,6 +140,7 @@ impl FieldRef {
     pub fn cost(&self) -> u32 {
         match (self.field.read, self.index()) {
             (Read::Event(_), _) => 1,
+            (Read::EventMade(_), _) => 5,
             (Read::EventMany(_) | Read::EventNamed(_) | Read::EventSpan(_), _) => 10,
             (Read::Of(Who::Process, get), _) => 2 + get.cost(),
             (Read::Of(Who::Parent, get), _) => 6 + get.cost(),

@@ -1,10 +1,22 @@
 //! The flow table: what is remembered of each connection while it lasts. Bounded; what is pushed out is counted.
 
-use std::collections::{HashMap, VecDeque};
+mod flow;
+#[cfg(test)]
+mod tests;
 
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use self::flow::{Flow, Made};
+use super::{
+    budget::{Budget, Counters},
+    conversation::{self, End},
+};
 use crate::{
-    event::{Body, BootTime, Event, FlowChange, FlowEvent, FlowKey, FlowTotals, ProcessKey, Segment, Way},
-    rule::Needs,
+    event::{Body, BootTime, Event, Flavour, FlowChange, FlowEvent, FlowKey, Header, ProcessKey, Segment, TlsData},
+    rule::{Needs, RuleId},
     spec::NetworkSettings,
 };
 
@@ -12,6 +24,10 @@ use crate::{
 const IDLE: u64 = 3_600_000_000_000;
 /// Most connections that one tick looks at for that.
 const LOOKED_AT: usize = 256;
+/// A hole in a stream that is open for this long is given up: the acknowledgement that closes it may never come.
+const PATIENCE: u64 = 2_000_000_000;
+/// Most bytes of each way that rules see as `tcp.payload`.
+const PAYLOAD: u64 = 256 << 10;
 
 /// The bounds of [`Flows`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,41 +54,56 @@ impl Limits {
     }
 }
 
+/// A connection, or the TLS library's object for one, which means something within its process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    Tcp(FlowKey),
+    Tls(ProcessKey, u64),
+}
+
 /// All connections that are followed.
 #[derive(Debug)]
 pub struct Flows {
     limits: Limits,
-    flows: HashMap<FlowKey, Box<Flow>>,
+    needs: Needs,
+    /// What new conversations may hold.
+    conversation: Arc<conversation::Limits>,
+    flows: HashMap<Key, Box<Flow>>,
     /// In the order of eviction; may name connections that are gone.
-    queue: VecDeque<FlowKey>,
+    queue: VecDeque<Key>,
+    /// Connections with a hole, and since when.
+    waiting: VecDeque<(BootTime, Key)>,
+    budget: Budget,
+    /// Requests and other things told, so far.
+    told: u64,
     evicted: u64,
-}
-
-/// One connection.
-#[derive(Debug)]
-struct Flow {
-    /// Who has the socket, as was told last; pid 0 when nobody has told.
-    owner: ProcessKey,
-    seen: BootTime,
-    /// Seen since it was last looked at for eviction.
-    active: bool,
-    totals: FlowTotals,
+    conversations: u64,
+    given_up: u64,
 }
 
 impl Flows {
     /// None yet.
-    pub fn new(limits: Limits) -> Flows {
+    pub fn new(limits: Limits, needs: Needs) -> Flows {
         Flows {
             limits,
+            needs,
+            conversation: Arc::new(conversation_limits(&limits, needs)),
             flows: HashMap::new(),
             queue: VecDeque::new(),
+            waiting: VecDeque::new(),
+            budget: Budget::new(limits.max_buffered),
+            told: 0,
             evicted: 0,
+            conversations: 0,
+            given_up: 0,
         }
     }
 
-    /// Takes other bounds; connections beyond them go as others come.
-    pub fn set(&mut self, limits: Limits) {
-        self.limits = limits;
+    /// Takes other bounds; connections beyond them go as others come. A conversation under way goes on under its old ones, and the bytes
+    /// that all may hold stay as they were until the next start.
+    pub fn set(&mut self, limits: Limits, needs: Needs) {
+        self.conversation = Arc::new(conversation_limits(&limits, needs));
+        (self.limits, self.needs) = (limits, needs);
     }
 
     /// Connections now.
@@ -90,77 +121,192 @@ impl Flows {
         self.evicted
     }
 
+    /// Connections whose bytes are put together now, and those of which that was given up for lack of room.
+    pub fn conversations(&self) -> (u64, u64) {
+        (self.conversations, self.given_up)
+    }
+
+    /// What was seen in the connections' bytes, and what was not.
+    pub fn counters(&self) -> &Counters {
+        &self.budget.counters
+    }
+
+    /// Bytes that wait to become messages.
+    pub fn buffered(&self) -> usize {
+        self.budget.used()
+    }
+
+    /// Whether a rule has found nothing yet in the connection's payload; it has from now on.
+    pub fn is_news(&mut self, flow: FlowKey, rule: RuleId) -> bool {
+        let flow = self.flows.get_mut(&Key::Tcp(flow));
+        flow.is_none_or(|flow| flow.is_news(rule))
+    }
+
     /// Takes an event of the network sensor, and appends what it makes of it to `out`. The answer is who did it: the event's process, or
     /// the owner that was told before.
-    pub fn observe(&mut self, event: &Event, needs: Needs, out: &mut Vec<Event>) -> ProcessKey {
+    pub fn observe(&mut self, event: &Event, out: &mut Vec<Event>) -> ProcessKey {
         let header = &event.header;
+        let wanted = self.needs.payload || self.needs.http;
         match &event.body {
-            Body::Flow(flow) => self.flow(header.time, header.process, flow),
-            Body::Segment(segment) if needs.payload || needs.http => self.segment(event, segment, needs, out),
+            Body::Flow(flow) => self.flow(header, flow, out),
+            Body::Segment(segment) if wanted => self.segment(header, segment, out),
+            Body::Tls(data) if wanted => self.tls(header, data, out),
             _ => header.process,
         }
     }
 
-    /// Forgets connections whose end was not told.
-    pub fn expire(&mut self, now: BootTime) {
+    /// Forgets connections whose end was not told, and gives up holes that nobody will close. What that brings to light goes to `out`.
+    pub fn expire(&mut self, now: BootTime, out: &mut Vec<Event>) {
+        let header = Header {
+            time: now,
+            process: ProcessKey::default(),
+            tid: 0,
+            cpu: 0,
+            seq: 0,
+            syscall: None,
+            generation: 0,
+            flavour: Flavour::Function,
+        };
+        while self
+            .waiting
+            .front()
+            .is_some_and(|(since, _)| now.0.saturating_sub(since.0) >= PATIENCE)
+        {
+            let Some((_, key)) = self.waiting.pop_front() else {
+                break;
+            };
+            if let Some(flow) = self.flows.get_mut(&key) {
+                flow.give_up(&mut self.budget, &mut Made::new(&header, &mut self.told, out));
+            }
+        }
         for _ in 0..LOOKED_AT.min(self.queue.len()) {
             let Some(key) = self.queue.pop_front() else { return };
             match self.flows.get(&key) {
                 Some(flow) if now.0.saturating_sub(flow.seen.0) < IDLE => self.queue.push_back(key),
-                Some(_) => drop(self.flows.remove(&key)),
+                Some(_) => {
+                    self.remove(&key, End::Evicted, &header, out);
+                }
                 None => {}
             }
         }
     }
 
-    fn flow(&mut self, time: BootTime, process: ProcessKey, event: &FlowEvent) -> ProcessKey {
+    fn flow(&mut self, header: &Header, event: &FlowEvent, out: &mut Vec<Event>) -> ProcessKey {
+        let key = Key::Tcp(event.flow);
         match event.change {
-            FlowChange::Listening => process,
+            FlowChange::Listening => header.process,
             FlowChange::Closed | FlowChange::Refused(_) => {
-                let known = self.flows.remove(&event.flow).map_or(process, |flow| flow.owner);
-                if process.pid == 0 { known } else { process }
+                let end = End::Closed(Some(&event.totals));
+                let known = self.remove(&key, end, header, out).unwrap_or(header.process);
+                if header.process.pid == 0 { known } else { header.process }
             }
             FlowChange::Opening | FlowChange::Established | FlowChange::Existing | FlowChange::Taken => {
-                self.enter(event.flow, time, process).owner
+                let flow = self.enter(key, header, out);
+                flow.learn(event.direction, Some(event.endpoints));
+                if matches!(event.change, FlowChange::Opening | FlowChange::Established) {
+                    flow.opened.get_or_insert(header.time);
+                }
+                flow.owner
             }
         }
     }
 
-    fn segment(&mut self, event: &Event, segment: &Segment, _needs: Needs, _out: &mut Vec<Event>) -> ProcessKey {
-        let flow = self.enter(segment.flow, event.header.time, event.header.process);
-        let count = match segment.way {
-            Way::Sent => &mut flow.totals.bytes_sent,
-            Way::Received => &mut flow.totals.bytes_received,
-        };
-        *count += u64::from(segment.length);
-        flow.owner
+    fn segment(&mut self, header: &Header, segment: &Segment, out: &mut Vec<Event>) -> ProcessKey {
+        let key = Key::Tcp(segment.flow);
+        self.relieve(header, out);
+        let flow = self.enter(key, header, out);
+        flow.learn(segment.direction, Some(segment.endpoints));
+        flow.count(segment.way, segment.length);
+        let owner = flow.owner;
+        self.converse(key, header, out, |conversation, budget, messages| {
+            conversation.segment(segment, budget, messages)
+        });
+        owner
+    }
+
+    fn tls(&mut self, header: &Header, data: &TlsData, out: &mut Vec<Event>) -> ProcessKey {
+        let key = Key::Tls(header.process, data.connection);
+        self.relieve(header, out);
+        let below = data.flow.and_then(|flow| self.flows.get(&Key::Tcp(flow)));
+        let below = below.map(|flow| (flow.direction, flow.endpoints));
+        let flow = self.enter(key, header, out);
+        flow.tls = true;
+        flow.flow = data.flow.or(flow.flow);
+        flow.learn(data.direction, data.endpoints);
+        if let Some((direction, endpoints)) = below {
+            flow.learn(direction, endpoints);
+        }
+        flow.count(data.way, data.length);
+        self.converse(key, header, out, |conversation, budget, messages| {
+            conversation.plain(data.way, data.length, &data.data, budget, messages)
+        });
+        if data.end {
+            self.remove(&key, End::Closed(None), header, out);
+        }
+        header.process
+    }
+
+    fn converse(
+        &mut self,
+        key: Key,
+        header: &Header,
+        out: &mut Vec<Event>,
+        take: impl FnOnce(&mut conversation::Conversation, &mut Budget, &mut Vec<conversation::Message>),
+    ) {
+        let Some(flow) = self.flows.get_mut(&key) else { return };
+        self.conversations += u64::from(!flow.converses());
+        let was_waiting = flow.waiting;
+        let mut made = Made::new(header, &mut self.told, out);
+        flow.converse(&self.conversation, &mut self.budget, &mut made, take);
+        if flow.waiting && !was_waiting {
+            self.waiting.push_back((header.time, key));
+        }
+    }
+
+    /// Makes room while the conversations hold nearly all that they may: those that were silent for longest are given up.
+    fn relieve(&mut self, header: &Header, out: &mut Vec<Event>) {
+        let mut turns = 2 * self.queue.len();
+        while self.budget.is_tight() && turns > 0 {
+            turns -= 1;
+            let Some(key) = self.queue.pop_front() else { return };
+            let Some(flow) = self.flows.get_mut(&key) else { continue };
+            if !std::mem::take(&mut flow.active) && flow.converses() {
+                flow.end(
+                    End::Evicted,
+                    &mut self.budget,
+                    &mut Made::new(header, &mut self.told, out),
+                );
+                self.conversations -= 1;
+                self.given_up += 1;
+            }
+            self.queue.push_back(key);
+        }
     }
 
     /// The connection, entered when it is not known, as seen now with this process.
-    fn enter(&mut self, key: FlowKey, time: BootTime, process: ProcessKey) -> &mut Flow {
+    fn enter(&mut self, key: Key, header: &Header, out: &mut Vec<Event>) -> &mut Flow {
         let known = self.flows.contains_key(&key);
         if !known {
-            self.make_room();
+            self.make_room(header, out);
             self.queue.push_back(key);
         }
         let flow = self.flows.entry(key).or_insert_with(|| {
-            Box::new(Flow {
-                owner: process,
-                seen: time,
-                active: false,
-                totals: FlowTotals::default(),
-            })
+            let own = match key {
+                Key::Tcp(flow) => Some(flow),
+                Key::Tls(..) => None,
+            };
+            Box::new(Flow::new(own, header))
         });
-        if process.pid != 0 {
-            flow.owner = process;
+        if header.process.pid != 0 {
+            flow.owner = header.process;
         }
-        flow.seen = time;
+        flow.seen = header.time;
         flow.active = known;
         flow
     }
 
     /// Makes room for one: the oldest go first, but one that was active since its last turn gets another.
-    fn make_room(&mut self) {
+    fn make_room(&mut self, header: &Header, out: &mut Vec<Event>) {
         let mut turns = self.queue.len();
         while self.flows.len() >= self.limits.max_flows {
             let Some(key) = self.queue.pop_front() else { return };
@@ -170,108 +316,33 @@ impl Flows {
                 self.queue.push_back(key);
                 continue;
             }
-            self.flows.remove(&key);
+            self.remove(&key, End::Evicted, header, out);
             self.evicted += 1;
         }
-        if self.queue.len() > 2 * self.flows.len() + 1024 {
+        let slack = 2 * self.flows.len() + 1024;
+        if self.queue.len() > slack {
             self.queue.retain(|key| self.flows.contains_key(key));
         }
+        if self.waiting.len() > slack {
+            self.waiting.retain(|(_, key)| self.flows.contains_key(key));
+        }
+    }
+
+    /// Forgets a connection and says whose it was.
+    fn remove(&mut self, key: &Key, end: End<'_>, header: &Header, out: &mut Vec<Event>) -> Option<ProcessKey> {
+        let mut flow = self.flows.remove(key)?;
+        self.conversations -= u64::from(flow.converses());
+        flow.end(end, &mut self.budget, &mut Made::new(header, &mut self.told, out));
+        Some(flow.owner)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        event::{Direction, Endpoints},
-        synthetic::Synthetic,
-    };
-
-    fn flow(events: &mut Synthetic, key: u64, change: FlowChange) -> Event {
-        events.flow(
-            700,
-            change,
-            Direction::Outgoing,
-            "10.0.0.1:4000",
-            "192.0.2.1:80",
-            |flow| flow.flow = FlowKey(key),
-        );
-        events.take().remove(0)
-    }
-
-    #[test]
-    fn it_is_bounded_and_what_was_active_stays() {
-        let mut flows = Flows::new(Limits {
-            max_flows: 100,
-            ..Limits::of(&NetworkSettings::default())
-        });
-        let (mut events, mut out) = (Synthetic::new(), Vec::new());
-        for key in 0..10_000 {
-            flows.observe(&flow(&mut events, key, FlowChange::Opening), Needs::default(), &mut out);
-            // The first is heard of again and again.
-            flows.observe(
-                &flow(&mut events, 0, FlowChange::Established),
-                Needs::default(),
-                &mut out,
-            );
-        }
-        assert_eq!((flows.len(), flows.evicted()), (100, 9_900));
-        assert!(flows.flows.contains_key(&FlowKey(0)));
-        assert!(flows.queue.len() <= 2 * 100 + 1024);
-    }
-
-    #[test]
-    fn what_closed_is_gone_and_what_is_idle_for_long_too() {
-        let mut flows = Flows::new(Limits::of(&NetworkSettings::default()));
-        let (mut events, mut out) = (Synthetic::new(), Vec::new());
-        for key in 0..5_000 {
-            flows.observe(
-                &flow(&mut events, key, FlowChange::Established),
-                Needs::default(),
-                &mut out,
-            );
-            flows.observe(&flow(&mut events, key, FlowChange::Closed), Needs::default(), &mut out);
-        }
-        assert!(flows.is_empty());
-        assert!(flows.queue.len() <= 1025, "{}", flows.queue.len());
-        flows.observe(
-            &flow(&mut events, 1, FlowChange::Established),
-            Needs::default(),
-            &mut out,
-        );
-        let now = events.now().0;
-        for _ in 0..10 {
-            flows.expire(BootTime(now + IDLE / 2));
-        }
-        assert_eq!(flows.len(), 1);
-        for _ in 0..10 {
-            flows.expire(BootTime(now + 2 * IDLE));
-        }
-        assert_eq!((flows.len(), flows.queue.len(), flows.evicted()), (0, 0, 0));
-    }
-
-    #[test]
-    fn an_owner_that_was_told_once_is_remembered() {
-        let mut flows = Flows::new(Limits::of(&NetworkSettings::default()));
-        let (mut events, mut out) = (Synthetic::new(), Vec::new());
-        let owner = flows.observe(
-            &flow(&mut events, 1, FlowChange::Established),
-            Needs::default(),
-            &mut out,
-        );
-        assert_eq!(owner.pid, 700);
-        let mut nobody = flow(&mut events, 1, FlowChange::Closed);
-        nobody.header.process = ProcessKey::default();
-        assert_eq!(flows.observe(&nobody, Needs::default(), &mut out), owner);
-    }
-
-    #[test]
-    fn endpoints_of_a_synthetic_flow_are_as_given() {
-        let event = flow(&mut Synthetic::new(), 3, FlowChange::Opening);
-        let Body::Flow(flow) = &event.body else {
-            panic!("no flow")
-        };
-        let Endpoints { local, remote, .. } = flow.endpoints;
-        assert_eq!((local.port(), remote.to_string().as_str()), (4000, "192.0.2.1:80"));
+fn conversation_limits(limits: &Limits, needs: Needs) -> conversation::Limits {
+    let some = |wanted: bool, bytes: usize| if wanted { bytes } else { 0 };
+    conversation::Limits {
+        request_body: some(needs.request_body, limits.request_bytes),
+        response_body: some(needs.response_body, limits.response_bytes),
+        payload: if needs.payload { PAYLOAD } else { 0 },
+        ..conversation::Limits::default()
     }
 }

@@ -19,6 +19,15 @@ use base64::{
 
 use crate::net::http::decode_form;
 
+/// For people: what there is, one a line.
+pub const LISTING: &str = "\
+lower(x)           ASCII letters in lower case; also tolower
+url_decode(x)      %xx decoded once, + as a space
+html_decode(x)     character references decoded: &lt; &#60; &#x3c; ...
+base64_decode(x)   decoded; what is not base64 gives an empty text; also b64
+normalize_path(x)  //, /./, x/../ and backslashes resolved
+";
+
 /// Most transformations of one value.
 pub const MAX: usize = 4;
 /// Most bytes of a value that are transformed.
@@ -179,6 +188,13 @@ mod tests {
 
     fn text(transform: Transform, value: &str) -> String {
         String::from_utf8_lossy(&transform.apply(value.as_bytes())).into_owned()
+    }
+
+    #[test]
+    fn the_list_has_every_name() {
+        for name in Transform::names() {
+            assert!(LISTING.contains(name), "{name}");
+        }
     }
 
     #[test]

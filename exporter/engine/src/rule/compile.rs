@@ -121,6 +121,8 @@ impl Compiler {
         let skip = self.skip(rule_id, &rule.skip_paths, &[]);
         if let Some(directions) = directions.filter(|_| rule.common.enabled) {
             self.set.network.push(id, rule, (event, directions), condition, skip);
+            let message = self.set.messages.last().into_iter().flatten();
+            self.set.network.also_reads(message.flat_map(Template::fields));
         }
     }
 

@@ -6,7 +6,7 @@ use super::Finding;
 use crate::{
     alert::ActionResult,
     event::{Body, ExitReason, FileEvent, FileOp},
-    field::{Context, FieldRef, Kinds, Scalar, Type},
+    field::{Context, Field, FieldRef, Kinds, Scalar, Type},
     names,
     predicate::{PredicateError, resolve},
     redact,
@@ -51,6 +51,14 @@ impl Template {
         Ok(Template { parts })
     }
 
+    /// The fields that it shows.
+    pub fn fields(&self) -> impl Iterator<Item = &'static Field> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Field(field) => Some(field.field),
+            Part::Text(_) => None,
+        })
+    }
+
     pub fn render(&self, context: &Context<'_>) -> String {
         let mut out = String::new();
         for part in &self.parts {
@@ -73,14 +81,28 @@ fn field_name<'a>(brace: &str, after: &'a str, offset: usize) -> Result<(&'a str
     })
 }
 
-/// A field's values for people, `?` when there is none.
+/// A field's values for people, `?` when there is none. What a connection carried is not told, only how much of it there is; nor are
+/// headers, cookies and arguments of which the name says that they are secrets, or does not say anything.
 fn shown(field: &FieldRef, context: &Context<'_>) -> String {
     let mut out = String::new();
+    let name = field.field.name;
+    let is_payload = matches!(name, "tcp.payload" | "http.body" | "http.response.body");
+    let is_named = matches!(
+        name,
+        "http.header" | "http.response.header" | "http.args" | "http.cookie"
+    );
+    let is_secret = is_named
+        && (name == "http.cookie"
+            || field
+                .name()
+                .is_none_or(|name| redact::is_secret(&String::from_utf8_lossy(name))));
     field.any(context, |value| {
         if !out.is_empty() {
             out.push_str(", ");
         }
         match value {
+            Scalar::Text(text) if is_payload => out.push_str(&format!("{} bytes", text.len())),
+            Scalar::Text(_) if is_secret => out.push_str(redact::REDACTED),
             Scalar::Text(text) => out.push_str(&printable(text)),
             Scalar::Number(number) if field.field.kind == Type::Flag => {
                 out.push_str(if number == 0 { "false" } else { "true" })

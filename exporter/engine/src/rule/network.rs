@@ -4,12 +4,14 @@ use super::{Condition, Finding, Found, RuleId, index::Index, skip::Skip};
 use crate::{
     alert::ActionResult,
     event::{Body, Bytes, Direction, FlowChange, Told},
-    field::{Context, Kinds, name_of},
+    field::{Context, Field, Kinds, name_of},
     interest::NetworkInterest,
     predicate::Glob,
     spec::{Holds, NetworkEvent, NetworkProtocol, NetworkRule, NetworkSettings, RuleDirection, Severity},
 };
 
+/// Bytes of a message that the kernel copies while no rule reads its body: more than ordinary servers take of a head.
+const HEAD: u32 = 16 << 10;
 /// Most bytes of what folding compares.
 const MAX_OBJECT: usize = 256;
 
@@ -54,8 +56,12 @@ impl Held {
 pub struct Needs {
     /// Some rule reads `tcp.payload`.
     pub payload: bool,
-    /// Some rule reads HTTP.
+    /// Some rule reads HTTP, or asks whether a stream can be read.
     pub http: bool,
+    /// Some rule reads the bodies of requests.
+    pub request_body: bool,
+    /// Some rule reads the bodies of responses.
+    pub response_body: bool,
 }
 
 /// Which directions a rule applies to.
@@ -112,7 +118,10 @@ impl Selection {
 /// The events that a rule of this protocol can be about.
 pub(super) fn possible(protocol: NetworkProtocol) -> Kinds {
     match protocol {
-        NetworkProtocol::Tcp => Kinds::FLOW.or(Kinds::LISTEN).or(Kinds::PAYLOAD),
+        NetworkProtocol::Tcp => Kinds::FLOW
+            .or(Kinds::LISTEN)
+            .or(Kinds::PAYLOAD)
+            .or(Kinds::DESYNCHRONISED),
         NetworkProtocol::Http | NetworkProtocol::Https => Kinds::HTTP,
     }
 }
@@ -124,24 +133,17 @@ pub(super) fn kinds(event: NetworkEvent) -> Kinds {
         NetworkEvent::Payload => Kinds::PAYLOAD,
         NetworkEvent::Request => Kinds::REQUEST,
         NetworkEvent::Response => Kinds::RESPONSE,
+        NetworkEvent::Desynchronised => Kinds::DESYNCHRONISED,
         NetworkEvent::Open | NetworkEvent::Established | NetworkEvent::Refused | NetworkEvent::Close => Kinds::FLOW,
     }
 }
 
 /// When a rule is asked that does not say so: by the fields that it reads.
 pub(super) fn event_of(protocol: NetworkProtocol, condition: &Condition) -> NetworkEvent {
-    let only = |kinds: Kinds| {
-        let read = |predicate: &Option<crate::predicate::Predicate>| {
-            let fields = predicate
-                .as_ref()
-                .map(|predicate| predicate.fields())
-                .unwrap_or_default();
-            fields.iter().any(|field| field.on == kinds)
-        };
-        read(&condition.when) || read(&condition.except)
-    };
+    let only = |kinds: Kinds| condition.fields().any(|field| field.on == kinds);
     match protocol {
         NetworkProtocol::Tcp if only(Kinds::PAYLOAD) => NetworkEvent::Payload,
+        NetworkProtocol::Tcp if only(Kinds::DESYNCHRONISED) => NetworkEvent::Desynchronised,
         NetworkProtocol::Tcp => NetworkEvent::Established,
         _ if only(Kinds::RESPONSE) => NetworkEvent::Response,
         _ => NetworkEvent::Request,
@@ -166,6 +168,8 @@ pub(super) struct Rules {
     rules: Vec<Rule>,
     by_event: [Index; NetworkEvent::ALL.len()],
     settings: NetworkSettings,
+    request_body: bool,
+    response_body: bool,
 }
 
 impl Rules {
@@ -182,6 +186,7 @@ impl Rules {
         skip: Skip,
     ) {
         let number = self.rules.len() as u32;
+        self.also_reads(condition.fields());
         self.by_event[event as usize].insert(number, condition.when.as_ref());
         self.rules.push(Rule {
             id,
@@ -195,11 +200,30 @@ impl Rules {
         });
     }
 
+    /// Takes note of what else an enabled rule reads: its message.
+    pub fn also_reads<'f>(&mut self, fields: impl Iterator<Item = &'f Field>) {
+        for field in fields {
+            // A form's arguments are in the body.
+            self.request_body |= matches!(field.name, "http.body" | "http.args" | "http.is_truncated");
+            self.response_body |= matches!(field.name, "http.response.body" | "http.is_truncated");
+        }
+        self.request_body |= self.settings.excerpts;
+        self.response_body |= self.settings.excerpts;
+    }
+
     pub fn needs(&self) -> Needs {
         let some = |event: NetworkEvent| !self.by_event[event as usize].is_empty();
         Needs {
             payload: some(NetworkEvent::Payload),
-            http: some(NetworkEvent::Request) || some(NetworkEvent::Response),
+            http: [
+                NetworkEvent::Request,
+                NetworkEvent::Response,
+                NetworkEvent::Desynchronised,
+            ]
+            .into_iter()
+            .any(some),
+            request_body: self.request_body,
+            response_body: self.response_body,
         }
     }
 
@@ -214,8 +238,8 @@ impl Rules {
             payload: needs.payload || needs.http,
             https: self.settings.https && needs.http,
             only: self.settings.processes.clone(),
-            request_budget: self.settings.request_bytes,
-            response_budget: self.settings.response_bytes,
+            request_budget: budget(needs.request_body || needs.payload, self.settings.request_bytes),
+            response_budget: budget(needs.response_body || needs.payload, self.settings.response_bytes),
         })
     }
 
@@ -231,6 +255,11 @@ impl Rules {
             }
         }
     }
+}
+
+/// A body that no rule reads is not copied: what is left is room for a large head.
+fn budget(read: bool, most: u32) -> u32 {
+    if read { most } else { most.min(HEAD) }
 }
 
 impl Directions {
@@ -282,13 +311,21 @@ fn event(body: &Body) -> Option<NetworkEvent> {
         },
         Body::Traffic(traffic) => Some(match traffic.told {
             Told::Payload(_) => NetworkEvent::Payload,
+            Told::Request(_) => NetworkEvent::Request,
+            Told::Response(..) => NetworkEvent::Response,
+            Told::Desynchronised(..) => NetworkEvent::Desynchronised,
         }),
         _ => None,
     }
 }
 
-/// What of several matches makes them the same: the server that was connected to, the client that connected, the listening port.
+/// What of several matches makes them the same: the server that was connected to, the client that connected, the listening port, what was
+/// asked for.
 fn object(context: &Context<'_>) -> Bytes {
+    if let Some(request) = context.traffic().and_then(|traffic| traffic.request()) {
+        let path = request.path();
+        return Bytes::from(&path[..path.len().min(MAX_OBJECT)]);
+    }
     let Some(connection) = context.connection() else {
         return Bytes::default();
     };

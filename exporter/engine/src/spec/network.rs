@@ -38,11 +38,13 @@ pub enum NetworkEvent {
     Request,
     /// A response was read; the request that it answers is known.
     Response,
+    /// What is read of a stream may not be what the program got.
+    Desynchronised,
 }
 
 impl NetworkEvent {
     /// All of them.
-    pub const ALL: [NetworkEvent; 8] = [
+    pub const ALL: [NetworkEvent; 9] = [
         NetworkEvent::Open,
         NetworkEvent::Established,
         NetworkEvent::Refused,
@@ -51,6 +53,7 @@ impl NetworkEvent {
         NetworkEvent::Payload,
         NetworkEvent::Request,
         NetworkEvent::Response,
+        NetworkEvent::Desynchronised,
     ];
 
     /// The name in configuration.
@@ -64,6 +67,7 @@ impl NetworkEvent {
             NetworkEvent::Payload => "payload",
             NetworkEvent::Request => "request",
             NetworkEvent::Response => "response",
+            NetworkEvent::Desynchronised => "desynchronised",
         }
     }
 

@@ -177,6 +177,7 @@ impl Detector {
             active: self.engine.active(now).collect(),
             hiding_critical: self.engine.silences_hiding_critical(now),
             scores: self.engine.highest_scores(now),
+            streams: *self.engine.streams(),
             tables: self.engine.tables(),
             reorder: self.reorder.counters(),
             held: self.reorder.len(),

@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 
 use lapwing_engine::{
+    event::{Event, Header},
+    net::{self, Flows},
     process::{Limits, Table},
     rule::Matches,
 };
@@ -26,6 +28,8 @@ pub(super) fn run<R: Read>(
         max_processes: process.max_processes,
         keep_ended: u64::try_from(process.keep_exited.as_nanos()).unwrap_or(u64::MAX),
     });
+    let mut flows = Flows::new(net::Limits::of(&loaded.specs.network_settings), rules.needs());
+    let mut made = Vec::new();
     let mut matches = Matches::default();
     let mut counts = vec![(0u64, 0u64); rules.rules().len()];
     let mut events = 0u64;
@@ -40,23 +44,34 @@ pub(super) fn run<R: Read>(
         };
         events += 1;
         table.update(&event);
-        rules.evaluate(&event, &table, &mut matches);
-        for rule in &matches.skipped {
-            counts[rule.index()].1 += 1;
-        }
-        for finding in &matches.findings {
-            counts[finding.rule.index()].0 += 1;
-            if rules
-                .rule(finding.rule)
-                .is_some_and(|rule| Some(rule.id.as_str()) == only)
-            {
-                let seconds = event.header.time.0 as f64 / 1e9;
-                writeln!(
-                    out,
-                    "{seconds:.6}  {}  {}",
-                    finding.severity.name(),
-                    rules.message(finding, &event, &table)
-                )?;
+        let owner = flows.observe(&event, &mut made);
+        // What a connection carried is judged before what became of it; a segment itself is judged by nobody.
+        made.push(Event {
+            header: Header {
+                process: owner,
+                ..event.header.clone()
+            },
+            body: event.body,
+        });
+        for event in made.drain(..) {
+            rules.evaluate(&event, &table, &mut matches);
+            for rule in &matches.skipped {
+                counts[rule.index()].1 += 1;
+            }
+            for finding in &matches.findings {
+                counts[finding.rule.index()].0 += 1;
+                if rules
+                    .rule(finding.rule)
+                    .is_some_and(|rule| Some(rule.id.as_str()) == only)
+                {
+                    let seconds = event.header.time.0 as f64 / 1e9;
+                    writeln!(
+                        out,
+                        "{seconds:.6}  {}  {}",
+                        finding.severity.name(),
+                        rules.message(finding, &event, &table)
+                    )?;
+                }
             }
         }
     }

@@ -206,6 +206,12 @@ fn incomplete(state: &State) -> Vec<IncompleteCount> {
         ("process_unknown", state.counters.table.unknown),
         ("exit_unseen", state.counters.table.lost_exits),
         ("path_unresolved", state.unresolved_paths),
+        ("stream_gap", state.streams.gaps),
+        ("stream_conflict", state.streams.conflicts),
+        ("stream_desynchronised", state.streams.desynchronised),
+        ("http_malformed", state.streams.malformed),
+        ("http_partial", state.streams.partial),
+        ("http_unpaired", state.streams.unpaired),
     ]
     .map(|(reason, count)| IncompleteCount { reason, count })
     .to_vec()

@@ -1,8 +1,11 @@
 //! An alert with every field set to something of its own.
 
 use lapwing_engine::{
-    alert::{ActionResult, Alert, ContainerView, Contribution, FileView, NamespacesView, ProcessView, ScoreView},
-    event::{BootTime, ProcessKey, Sensor},
+    alert::{
+        ActionResult, Alert, ContainerView, Contribution, FileView, HttpView, NamespacesView, NetworkView, ProcessView,
+        ScoreView,
+    },
+    event::{BootTime, Direction, ProcessKey, Sensor},
     spec::Severity,
 };
 
@@ -64,7 +67,32 @@ pub fn alert(number: u64) -> Alert {
             owner: Some("0:0".into()),
             flags: vec!["O_WRONLY", "O_CREAT"],
         }),
-        network: None,
+        network: Some(NetworkView {
+            direction: Direction::Incoming,
+            local: Some("192.0.2.1:80".into()),
+            peer: Some("[2001:db8::7]:40000".into()),
+            namespace: Some(4_026_531_840),
+            tls: true,
+            bytes_sent: Some(5),
+            bytes_received: Some(6),
+            retransmits: Some(1),
+            duration: Some(0.5),
+            excerpt: Some("a body".into()),
+        }),
+        http: Some(HttpView {
+            request: Some("GET /a?token=[redacted] HTTP/1.1".into()),
+            method: Some("GET".into()),
+            host: Some("example.org".into()),
+            path: Some("/a".into()),
+            query: Some("token=[redacted]".into()),
+            version: Some("1.1".into()),
+            headers: vec!["User-Agent: curl/8".into()],
+            body_bytes: Some(0),
+            status: Some(404),
+            response_headers: vec!["Server: x".into()],
+            response_body_bytes: Some(7),
+            oddities: vec!["header-folding"],
+        }),
         container: Some(ContainerView {
             id: "0123456789abcdef".repeat(4),
         }),

@@ -1,7 +1,10 @@
 //! Sentences about connections, for rules that have no message of their own.
 
-use super::errno;
-use crate::event::{Direction, Endpoints, FlowChange, FlowEvent, Told, Traffic, Way};
+use super::{errno, printable};
+use crate::{
+    event::{Direction, Endpoints, FlowChange, FlowEvent, Told, Traffic, Way},
+    net::{conversation::Desync, http::Request},
+};
 
 /// What became of a connection.
 pub(super) fn of_flow(flow: &FlowEvent, actor: &str) -> String {
@@ -36,10 +39,38 @@ pub(super) fn of_traffic(traffic: &Traffic, actor: &str) -> String {
     let peer = traffic
         .endpoints
         .map_or_else(|| "an unknown peer".to_owned(), |ends| ends.remote.to_string());
+    let asked = |request: &Request| asked(traffic.direction, request, &peer, actor);
     match &traffic.told {
         Told::Payload(payload) => match payload.way {
             Way::Sent => format!("{actor} sent suspicious bytes to {peer}"),
             Way::Received => format!("{actor} received suspicious bytes from {peer}"),
         },
+        Told::Request(request) => asked(request),
+        Told::Response(response, Some(request)) => {
+            format!("{}, and the answer was {}", asked(request), response.status)
+        }
+        Told::Response(response, None) => format!("{actor} and {peer} exchanged an answer {}", response.status),
+        Told::Desynchronised(_, Desync::Gap(bytes)) => {
+            format!("{bytes} bytes between {actor} and {peer} were not seen")
+        }
+        Told::Desynchronised(_, Desync::Overlap) => {
+            format!("Segments between {actor} and {peer} overlap and differ: one of them was not what the program got")
+        }
+        Told::Desynchronised(_, Desync::Surplus(bytes)) => {
+            format!("{bytes} bytes more passed between {actor} and {peer} than the kernel took")
+        }
+    }
+}
+
+fn asked(direction: Direction, request: &Request, peer: &str, actor: &str) -> String {
+    let what = format!(
+        "{} {}{}",
+        printable(request.method()),
+        printable(request.host().unwrap_or_default()),
+        printable(&request.path())
+    );
+    match direction {
+        Direction::Incoming => format!("{peer} asked {actor} for {what}"),
+        _ => format!("{actor} asked {peer} for {what}"),
     }
 }

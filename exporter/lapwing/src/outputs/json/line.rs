@@ -1,7 +1,7 @@
 //! The keys of an alert's line and their order.
 
 use lapwing_engine::{
-    alert::{ActionResult, Alert, ContainerView, FileView, MaskView, NetworkView, ProcessView, ScoreView},
+    alert::{ActionResult, Alert, ContainerView, FileView, HttpView, MaskView, NetworkView, ProcessView, ScoreView},
     event::Sensor,
     spec::Severity,
 };
@@ -33,6 +33,8 @@ struct Line<'a> {
     file: Option<&'a FileView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     network: Option<&'a NetworkView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<&'a HttpView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     container: Option<&'a ContainerView>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,6 +77,7 @@ pub(in crate::outputs) fn line(record: &AlertRecord) -> String {
         lineage: alert.lineage.iter().map(process).collect(),
         file: alert.file.as_ref(),
         network: alert.network.as_ref(),
+        http: alert.http.as_ref(),
         container: alert.container.as_ref(),
         score: alert.score.as_ref(),
         partial: &alert.partial,

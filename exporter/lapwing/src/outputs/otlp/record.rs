@@ -1,5 +1,7 @@
 //! An alert as a log record, by OpenTelemetry's semantic conventions 1.44; what they have no name for is under `lapwing.`.
 
+mod connection;
+
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -66,6 +68,12 @@ fn attributes(alert: &Alert, wall: &WallClock) -> Attributes {
     );
     if let Some(file) = &alert.file {
         about_file(&mut a, file);
+    }
+    if let Some(network) = &alert.network {
+        connection::about_network(&mut a, network, alert.http.as_ref());
+    }
+    if let Some(http) = &alert.http {
+        connection::about_http(&mut a, http);
     }
     a.maybe_text(
         "container.id",

@@ -1,0 +1,251 @@
+//! One connection of the table, and what is made of its bytes.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use super::super::{
+    budget::Budget,
+    conversation::{self, Conversation, End, Message},
+    http::Request,
+};
+use crate::{
+    event::{
+        Body, BootTime, Bytes, Direction, Endpoints, Event, FlowKey, FlowTotals, Header, Payload, ProcessKey, Told,
+        Traffic, Way,
+    },
+    rule::RuleId,
+};
+
+/// So many bytes that passed before are told again with new ones: what is looked for may lie across two pieces.
+const TAIL: usize = 256;
+/// Most requests whose number is kept until their response comes.
+const MAX_PENDING: usize = 64;
+
+/// Where what is made of an event goes.
+pub(super) struct Made<'a> {
+    header: &'a Header,
+    told: &'a mut u64,
+    out: &'a mut Vec<Event>,
+}
+
+impl<'a> Made<'a> {
+    pub fn new(header: &'a Header, told: &'a mut u64, out: &'a mut Vec<Event>) -> Made<'a> {
+        Made { header, told, out }
+    }
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Flow {
+    /// Who has the socket, as was told last; pid 0 when nobody has told.
+    pub owner: ProcessKey,
+    pub direction: Direction,
+    pub endpoints: Option<Endpoints>,
+    pub flow: Option<FlowKey>,
+    pub tls: bool,
+    pub seen: BootTime,
+    /// Seen since it was last looked at for eviction.
+    pub active: bool,
+    /// A hole is open.
+    pub waiting: bool,
+    /// When, if that was seen.
+    pub opened: Option<BootTime>,
+    totals: FlowTotals,
+    conversation: Option<Box<Conversation>>,
+    /// Requests that were told and not yet answered, with their numbers.
+    pending: VecDeque<(Arc<Request>, u64)>,
+    /// The last bytes of each way that were told as payload, and the place after them.
+    tails: [(Vec<u8>, u64); 2],
+    /// The rules that have found something in its payload.
+    found: Vec<RuleId>,
+}
+
+impl Flow {
+    pub fn new(flow: Option<FlowKey>, header: &Header) -> Flow {
+        Flow {
+            owner: header.process,
+            direction: Direction::Unknown,
+            endpoints: None,
+            flow,
+            tls: false,
+            seen: header.time,
+            active: false,
+            waiting: false,
+            opened: None,
+            totals: FlowTotals::default(),
+            conversation: None,
+            pending: VecDeque::new(),
+            tails: Default::default(),
+            found: Vec::new(),
+        }
+    }
+
+    /// Whether its bytes are put together.
+    pub fn converses(&self) -> bool {
+        self.conversation.is_some()
+    }
+
+    /// Takes over what an event says of it. Who opened it is not forgotten because a later event does not know.
+    pub fn learn(&mut self, direction: Direction, endpoints: Option<Endpoints>) {
+        if direction != Direction::Unknown {
+            self.direction = direction;
+        }
+        self.endpoints = endpoints.or(self.endpoints);
+    }
+
+    pub fn is_news(&mut self, rule: RuleId) -> bool {
+        let news = !self.found.contains(&rule);
+        if news {
+            self.found.push(rule);
+        }
+        news
+    }
+
+    pub fn count(&mut self, way: Way, length: u32) {
+        let count = match way {
+            Way::Sent => &mut self.totals.bytes_sent,
+            Way::Received => &mut self.totals.bytes_received,
+        };
+        *count += u64::from(length);
+    }
+
+    /// Lets the conversation take something; it is begun when there is none.
+    pub fn converse(
+        &mut self,
+        limits: &Arc<conversation::Limits>,
+        budget: &mut Budget,
+        made: &mut Made<'_>,
+        take: impl FnOnce(&mut Conversation, &mut Budget, &mut Vec<Message>),
+    ) {
+        let conversation = self
+            .conversation
+            .get_or_insert_with(|| Box::new(Conversation::new(limits.clone())));
+        let mut messages = Vec::new();
+        take(conversation, budget, &mut messages);
+        self.waiting = conversation.is_waiting();
+        self.tell(messages, made);
+    }
+
+    /// Gives up a hole that is still open.
+    pub fn give_up(&mut self, budget: &mut Budget, made: &mut Made<'_>) {
+        let Some(conversation) = self.conversation.as_mut().filter(|_| self.waiting) else {
+            return;
+        };
+        let mut messages = Vec::new();
+        conversation.give_up(budget, &mut messages);
+        self.waiting = conversation.is_waiting();
+        self.tell(messages, made);
+    }
+
+    /// Ends the conversation and gives back what it holds.
+    pub fn end(&mut self, end: End<'_>, budget: &mut Budget, made: &mut Made<'_>) {
+        if let Some(mut conversation) = self.conversation.take() {
+            let mut messages = Vec::new();
+            conversation.close(end, budget, &mut messages);
+            self.tell(messages, made);
+        }
+        self.waiting = false;
+        self.pending.clear();
+    }
+
+    fn tell(&mut self, messages: Vec<Message>, made: &mut Made<'_>) {
+        for message in messages {
+            match message {
+                Message::Payload { way, offset, bytes } => {
+                    let new = bytes.len() as u64;
+                    let bytes = self.with_tail(way, offset, &bytes);
+                    let offset = (offset + new).saturating_sub(bytes.len() as u64);
+                    self.push(None, Told::Payload(Payload { way, offset, bytes }), made);
+                }
+                Message::Request(way, request) => {
+                    self.learn_direction(way, Way::Received);
+                    let number = self.push(None, Told::Request(request.clone()), made);
+                    if self.pending.len() == MAX_PENDING {
+                        self.pending.pop_front();
+                    }
+                    self.pending.push_back((request, number));
+                }
+                Message::Response(way, response, request) => {
+                    self.learn_direction(way, Way::Sent);
+                    let number = request.as_ref().and_then(|request| self.number_of(request));
+                    self.push(number, Told::Response(response, request), made);
+                }
+                Message::Desynchronised { way, why, .. } => {
+                    self.push(None, Told::Desynchronised(way, why), made);
+                }
+                // Counted by the budget; the message that is odd has it too.
+                Message::Malformed { .. } | Message::Upgraded { .. } => {}
+            }
+        }
+    }
+
+    /// Who asks has opened the connection: `incoming` is the way of this message on one that was opened to us.
+    fn learn_direction(&mut self, way: Way, incoming: Way) {
+        if self.direction == Direction::Unknown {
+            self.direction = if way == incoming {
+                Direction::Incoming
+            } else {
+                Direction::Outgoing
+            };
+        }
+    }
+
+    fn number_of(&mut self, request: &Arc<Request>) -> Option<u64> {
+        let at = self.pending.iter().position(|(known, _)| Arc::ptr_eq(known, request))?;
+        let number = self.pending.get(at).map(|(_, number)| *number);
+        self.pending.drain(..=at);
+        number
+    }
+
+    /// The bytes after the last ones of the same way.
+    fn with_tail(&mut self, way: Way, offset: u64, bytes: &Bytes) -> Bytes {
+        let (tail, end) = &mut self.tails[way as usize];
+        if *end != offset {
+            tail.clear();
+        }
+        *end = offset + bytes.len() as u64;
+        let window = if tail.is_empty() {
+            bytes.clone()
+        } else {
+            tail.extend_from_slice(bytes);
+            Bytes::from(tail.as_slice())
+        };
+        tail.clear();
+        tail.extend_from_slice(&window[window.len().saturating_sub(TAIL)..]);
+        window
+    }
+
+    fn push(&self, number: Option<u64>, told: Told, made: &mut Made<'_>) -> u64 {
+        let number = number.unwrap_or_else(|| {
+            *made.told += 1;
+            *made.told
+        });
+        let traffic = Traffic {
+            flow: self.flow,
+            direction: self.direction,
+            endpoints: self.endpoints,
+            tls: self.tls,
+            totals: FlowTotals {
+                duration: self
+                    .opened
+                    .map_or(0, |opened| made.header.time.0.saturating_sub(opened.0)),
+                ..self.totals
+            },
+            number,
+            told,
+        };
+        let header = Header {
+            process: self.owner,
+            tid: if made.header.process == self.owner {
+                made.header.tid
+            } else {
+                self.owner.pid
+            },
+            ..made.header.clone()
+        };
+        made.out.push(Event {
+            header,
+            body: Body::Traffic(Box::new(traffic)),
+        });
+        number
+    }
+}

@@ -1,0 +1,166 @@
+//! What an alert shows of a connection and of HTTP.
+
+use std::net::SocketAddr;
+
+use crate::{
+    alert::{HttpView, NetworkView},
+    event::{self, Event, Told, Traffic},
+    net::http::{Body, Headers, Request},
+    redact,
+};
+
+/// Most bytes of a path, a query or a request line.
+const MAX_TEXT: usize = 1024;
+/// Most bytes of a header's value.
+const MAX_VALUE: usize = 256;
+/// Most headers.
+const MAX_HEADERS: usize = 32;
+/// Most bytes of an excerpt.
+const MAX_EXCERPT: usize = 256;
+
+/// The connection that an event is about.
+pub(crate) fn network(event: &Event) -> Option<NetworkView> {
+    let (direction, ends, totals, tls) = match &event.body {
+        event::Body::Flow(flow) => (flow.direction, Some(flow.endpoints), flow.totals, false),
+        event::Body::Traffic(traffic) => (traffic.direction, traffic.endpoints, traffic.totals, traffic.tls),
+        _ => return None,
+    };
+    let listening = ends.is_some_and(|ends| ends.remote.port() == 0);
+    let end = |end: Option<SocketAddr>| end.map(|end| end.to_string());
+    Some(NetworkView {
+        direction,
+        local: end(ends.map(|ends| ends.local)),
+        peer: end(ends.filter(|_| !listening).map(|ends| ends.remote)),
+        namespace: ends.map(|ends| ends.netns).filter(|netns| *netns != 0),
+        tls,
+        bytes_sent: (!listening).then_some(totals.bytes_sent),
+        bytes_received: (!listening).then_some(totals.bytes_received),
+        retransmits: (totals.retransmits != 0).then_some(totals.retransmits),
+        duration: (totals.duration != 0).then_some(totals.duration as f64 / 1e9),
+        excerpt: None,
+    })
+}
+
+/// The request and response that an event is about.
+pub(crate) fn http(event: &Event) -> Option<HttpView> {
+    let event::Body::Traffic(traffic) = &event.body else {
+        return None;
+    };
+    traffic.transaction()?;
+    let mut view = HttpView::default();
+    let mut oddities = None;
+    if let Some(request) = traffic.request() {
+        oddities = Some(request.oddities);
+        let query = request.query();
+        view = HttpView {
+            request: Some(line(request)),
+            method: Some(text(request.method(), MAX_VALUE)),
+            host: request.host().map(|host| text(host, MAX_VALUE)),
+            path: Some(redact::text(&text(&request.path(), MAX_TEXT)).into_owned()),
+            query: (!query.is_empty()).then(|| arguments(query)),
+            version: Some(request.version.to_string()),
+            headers: headers(&request.headers),
+            body_bytes: Some(request.body.length),
+            ..view
+        };
+    }
+    if let Some(response) = traffic.response() {
+        oddities = Some(response.oddities);
+        view.status = Some(response.status);
+        view.response_headers = headers(&response.headers);
+        view.response_body_bytes = Some(response.body.length);
+    }
+    view.oddities = oddities
+        .iter()
+        .flat_map(|set| set.iter())
+        .map(|oddity| oddity.name())
+        .collect();
+    Some(view)
+}
+
+/// The first bytes of what the event carried.
+pub(crate) fn excerpt(event: &Event) -> Option<String> {
+    let event::Body::Traffic(traffic) = &event.body else {
+        return None;
+    };
+    let bytes: &[u8] = match &traffic.told {
+        Told::Payload(payload) => &payload.bytes,
+        Told::Request(request) => &request.body.bytes,
+        Told::Response(response, _) => &response.body.bytes,
+        Told::Desynchronised(..) => return None,
+    };
+    (!bytes.is_empty()).then(|| redact::text(&text(bytes, MAX_EXCERPT)).into_owned())
+}
+
+/// What of the message is known only in part.
+pub(super) fn partial(traffic: &Traffic, names: &mut Vec<&'static str>) {
+    super::add(names, traffic.endpoints.is_none(), "network.peer");
+    // A body of which nothing was kept is one that no rule reads.
+    let unread = |body: &Body| body.truncated && body.bytes.is_empty();
+    let request = traffic.request();
+    super::add(
+        names,
+        request.is_some_and(|request| request.partial || request.truncated && !unread(&request.body)),
+        "http.request",
+    );
+    let response = traffic.response();
+    super::add(
+        names,
+        response.is_some_and(|response| response.partial || response.truncated && !unread(&response.body)),
+        "http.response",
+    );
+}
+
+fn line(request: &Request) -> String {
+    let target = request.target();
+    let end = target.iter().position(|byte| *byte == b'?').unwrap_or(target.len());
+    let mut line = format!(
+        "{} {}",
+        text(request.method(), MAX_VALUE),
+        redact::text(&text(&target[..end], MAX_TEXT))
+    );
+    if end < target.len() {
+        line.push('?');
+        line.push_str(&arguments(&target[end + 1..]));
+    }
+    line.push_str(&format!(" HTTP/{}", request.version));
+    line
+}
+
+/// A query as sent, without the values of what names itself a secret.
+fn arguments(query: &[u8]) -> String {
+    let text = text(query, MAX_TEXT);
+    let pairs = text.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, value)) if !value.is_empty() && redact::is_secret(name) => format!("{name}={}", redact::REDACTED),
+        _ => redact::text(pair).into_owned(),
+    });
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+fn headers(headers: &Headers) -> Vec<String> {
+    let shown = headers.iter().take(MAX_HEADERS).map(|(name, value)| {
+        let name = text(name, MAX_VALUE);
+        if redact::is_secret(&name) {
+            return format!("{name}: {}", redact::REDACTED);
+        }
+        let line = format!("{name}: {}", text(value, MAX_VALUE));
+        redact::text(&line).into_owned()
+    });
+    shown.collect()
+}
+
+/// Bytes for people: no control characters, and not too many.
+fn text(bytes: &[u8], most: usize) -> String {
+    let cut = &bytes[..bytes.len().min(most)];
+    let mut out = String::with_capacity(cut.len());
+    for char in String::from_utf8_lossy(cut).chars() {
+        match char {
+            char if char.is_control() => out.extend(char.escape_default()),
+            char => out.push(char),
+        }
+    }
+    if cut.len() < bytes.len() {
+        out.push_str("...");
+    }
+    out
+}
