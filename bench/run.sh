@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the agent costs this kernel: opens, exec, Redis, with and without it. Arguments go to lapwing-bench.
+# What the agent costs this kernel: opens, exec, Redis, with and without it. Arguments go to lapwing-bench; `latency` measures how long an alert takes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/setup.sh build bench
