@@ -16,7 +16,14 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 static __always_inline void lw_skip(struct lw_conn *conn, const struct lw_packet *p)
 {
 	__u32 way = p->way & 1, end = p->sequence + p->length;
+	struct lw_segment s;
 
+	/* Once more, or what was missing in between: no part of the stretch. */
+	if ((__s32)(end - conn->copied_to[way]) <= 0) {
+		lw_segment_fill(&s, conn, way, p->sequence, p->length);
+		lw_segment_send(&s);
+		return;
+	}
 	if (!conn->skipping[way]) {
 		conn->skip_from[way] = p->sequence;
 		conn->skip_to[way] = end;
@@ -27,6 +34,9 @@ static __always_inline void lw_skip(struct lw_conn *conn, const struct lw_packet
 		if ((__s32)(p->sequence - conn->skip_from[way]) < 0)
 			conn->skip_from[way] = p->sequence;
 	}
+	/* Not left so far behind that it would look ahead. */
+	if (conn->skip_to[way] - conn->copied_to[way] > LW_SKIP_MAX)
+		conn->copied_to[way] = conn->skip_to[way] - LW_SKIP_MAX / 2;
 	if (conn->skip_to[way] - conn->skip_from[way] > LW_SKIP_MAX || p->flags & (LW_TCP_FIN | LW_TCP_RST))
 		lw_skipped(conn, way);
 }
@@ -54,8 +64,25 @@ static __always_inline void lw_turn(struct __sk_buff *skb, struct lw_conn *conn,
 		conn->voice |= LW_VOICE_SEALED;
 	if (conn->voice & LW_VOICE_SEALED && conn->voice & voice)
 		return;
+	if (!(conn->voice & voice))
+		conn->copied_to[way] = p->sequence;
 	conn->voice |= voice;
 	conn->left[way] = asks ? rules->request : rules->response;
+}
+
+/*
+ * Takes `n` bytes out of the budget, but for those that were copied before: a packet that was sent again while the first one waits for its
+ * socket is no new payload.
+ */
+static __always_inline void lw_charge(struct lw_conn *conn, const struct lw_packet *p, __u32 n)
+{
+	__u32 way = p->way & 1, end = p->sequence + n;
+	__s32 again = conn->copied_to[way] - p->sequence, new = end - conn->copied_to[way];
+
+	if (new <= 0)
+		return;
+	conn->left[way] -= again > 0 ? (__u32)new : n;
+	conn->copied_to[way] = end;
 }
 
 static __always_inline void lw_segment(struct __sk_buff *skb, struct lw_conn *conn, struct lw_packet *p, const struct lw_net_rules *rules)
@@ -69,8 +96,8 @@ static __always_inline void lw_segment(struct __sk_buff *skb, struct lw_conn *co
 		n = conn->left[way];
 	if (n > LW_CHUNK * LW_CHUNKS)
 		n = LW_CHUNK * LW_CHUNKS;
-	conn->left[way] -= n;
 	if (n) {
+		lw_charge(conn, p, n);
 		lw_skipped(conn, way);
 		lw_copy_all(skb, conn, p, n);
 		return;

@@ -155,3 +155,38 @@ fn a_budget_that_suffices_leaves_nothing_out() {
     }
     assert_eq!(rig.lost(), 0);
 }
+
+/// Past 2^31 and 2^32, where sequence numbers are compared the other way round and begin anew.
+#[test]
+#[ignore = "takes half a minute; run by hand"]
+fn ten_gigabytes_cost_a_few_records() {
+    const SIZE: u64 = 10 << 30;
+    let mut rig = rig(true);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let block = vec![1; 1 << 20];
+        (0..SIZE >> 20).for_each(|_| stream.write_all(&block).unwrap());
+    });
+    let mut client = TcpStream::connect(at).unwrap();
+    let (mut block, mut got) = (vec![0; 1 << 20], 0);
+    while got < SIZE {
+        got += client.read(&mut block).unwrap() as u64;
+    }
+    client.write_all(b"more").unwrap();
+    drop(client);
+    server.join().unwrap();
+    rig.until(|events| closed(events, at.port()) == 3);
+    let (client, server) = pair(&rig.events, at.port());
+    for (flow, way) in [(client, Way::Received), (server, Way::Sent)] {
+        let segments = segments(&rig.events, at.port());
+        let of = segments.iter().filter(|s| s.flow == flow && s.way == way);
+        let (copied, total) = of.fold((0, 0), |(copied, total), s| {
+            (copied + s.data.len(), total + u64::from(s.length))
+        });
+        assert_eq!((copied, total), (512 << 10, SIZE), "{way:?}");
+    }
+    assert!(segments(&rig.events, at.port()).len() < 100);
+    assert_eq!(rig.lost(), 0);
+}

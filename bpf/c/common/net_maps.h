@@ -37,6 +37,7 @@ struct lw_conn {
 	__u8 skipping[2]; /* by way, as all that follows */
 	__u16 unused;
 	__u32 left[2]; /* of the budget */
+	__u32 copied_to[2]; /* the sequence number behind the last byte that was copied */
 	__u32 skip_from[2]; /* what was not copied, as sequence numbers */
 	__u32 skip_to[2];
 };
