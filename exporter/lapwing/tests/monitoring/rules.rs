@@ -63,7 +63,7 @@ fn a_broken_rules_file_is_refused() {
     let text = fs::read_to_string(rules).unwrap();
     for (from, to) in [
         ("expr: ", "expr: ("),
-        ("severity: ", "sev-erity: "),
+        ("{{ $labels.instance }}", "{{ $labels.instance"),
         ("for: ", "four: "),
     ] {
         assert!(text.contains(from), "{from}");
