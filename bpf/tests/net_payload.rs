@@ -158,7 +158,7 @@ fn a_budget_that_suffices_leaves_nothing_out() {
 
 /// Past 2^31 and 2^32, where sequence numbers are compared the other way round and begin anew.
 #[test]
-#[ignore = "takes half a minute; run by hand"]
+#[ignore = "takes ten seconds; run by hand"]
 fn ten_gigabytes_cost_a_few_records() {
     const SIZE: u64 = 10 << 30;
     let mut rig = rig(true);
