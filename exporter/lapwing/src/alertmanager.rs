@@ -5,6 +5,7 @@
 //! is to say of it.
 
 mod client;
+mod error;
 mod masks;
 mod poll;
 mod save;
@@ -12,7 +13,8 @@ mod settings;
 mod state;
 mod wire;
 
-pub use client::{Client, ClientError};
+pub use client::Client;
+pub use error::ClientError;
 pub use masks::{masks, settings as mask_settings};
 pub use poll::Poller;
 pub use settings::{Refusal, check};

@@ -3,6 +3,10 @@
 //! Every output has a bounded queue and a worker of its own, so that a blocked reader or a collector that is down never holds up the engine or
 //! the other outputs. Every alert offered is sent, waiting, or counted as lost with a reason.
 
+#[cfg(test)]
+#[path = "../tests/common/alerts.rs"]
+mod test_alerts;
+
 mod account;
 mod clock;
 mod host;

@@ -5,14 +5,17 @@ use std::{path::Path, str::FromStr, sync::Arc};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http_body_util::Full;
 use hyper::{
-    Method, Request, Response, StatusCode, Uri,
+    Method, Request, Response, Uri,
     body::Bytes,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 use serde::Deserialize;
 use tokio_rustls::TlsConnector;
 
-use super::wire::{self, Answer, Found, NewSilence};
+use super::{
+    error::ClientError,
+    wire::{self, Answer, Found, NewSilence},
+};
 use crate::{
     client::{exchange, reasons},
     config::Alertmanager,
@@ -25,59 +28,6 @@ const MAX_ANSWER: usize = 16 << 20;
 const MAX_SECRET: u64 = 64 << 10;
 /// So much of what a server says is shown.
 const MAX_SAID: usize = 200;
-
-/// Why a peer gave no usable answer.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// A file that is needed to ask at all.
-    #[error("cannot ask {peer}: {why}")]
-    Setup {
-        /// The URL.
-        peer: String,
-        /// Which file, and what to do.
-        why: String,
-    },
-    /// No connection, no trust, no answer in time.
-    #[error("cannot reach {peer}: {why}")]
-    Unreachable {
-        /// The URL.
-        peer: String,
-        /// What the system or the peer's TLS said.
-        why: String,
-    },
-    /// An answer that is a failure.
-    #[error("{peer} answers {status} {said:?}{hint}")]
-    Refused {
-        /// The URL.
-        peer: String,
-        /// HTTP's.
-        status: StatusCode,
-        /// The beginning of the answer.
-        said: String,
-        /// What to do, where it is known.
-        hint: &'static str,
-    },
-    /// An answer that is none of Alertmanager's.
-    #[error("{peer} does not answer as Alertmanager's API v2 does: {why}")]
-    Malformed {
-        /// The URL.
-        peer: String,
-        /// What is wrong with it.
-        why: String,
-    },
-}
-
-impl ClientError {
-    /// For the metric: `setup`, `unreachable`, `refused`, `malformed`.
-    pub fn result(&self) -> &'static str {
-        match self {
-            ClientError::Setup { .. } => "setup",
-            ClientError::Unreachable { .. } => "unreachable",
-            ClientError::Refused { .. } => "refused",
-            ClientError::Malformed { .. } => "malformed",
-        }
-    }
-}
 
 /// The peers of a cluster, each asked by its number.
 #[derive(Debug, Clone)]

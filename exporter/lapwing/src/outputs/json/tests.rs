@@ -11,11 +11,8 @@ use serde_json::Value;
 use super::*;
 use crate::{
     metrics::Metrics,
-    outputs::{Host, WallClock},
+    outputs::{Host, WallClock, test_alerts as alerts},
 };
-
-#[path = "../../../tests/common/alerts.rs"]
-mod alerts;
 
 fn record(number: u64) -> Arc<AlertRecord> {
     let host = Arc::new(Host {

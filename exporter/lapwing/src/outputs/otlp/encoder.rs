@@ -157,4 +157,39 @@ mod tests {
             assert!(sent.eq(numbers.map(|n| opentelemetry::Value::from(n).into())));
         }
     }
+
+    #[tokio::test]
+    async fn an_alert_says_how_it_is_masked_or_by_what_it_is() {
+        let host = Arc::new(Host::default());
+        let encoder = Encoder::new(&host, &Uri::from_static("http://127.0.0.1:4317/")).unwrap();
+        let mut alert = AlertRecord {
+            alert: crate::outputs::test_alerts::alert(1),
+            wall: crate::outputs::WallClock::now(),
+            host,
+        };
+        alert.alert.id = "1a2b-0-3c-0badf00d".into();
+        let free = encoder.record(&alert);
+        alert.alert.masked = Some(lapwing_engine::alert::MaskView {
+            silence: "s".into(),
+            author: "alice".into(),
+            comment: "because".into(),
+            until: "2026-11-21T12:00:00Z".into(),
+        });
+        let masked = encoder.record(&alert);
+        let request = encoder.request(&[free, masked]).await.unwrap();
+        let request = ExportLogsServiceRequest::decode(request).unwrap();
+        let records = &request.resource_logs[0].scope_logs[0].log_records;
+        let value = |record: usize, key: &str| {
+            let found = records[record].attributes.iter().find(|attribute| attribute.key == key);
+            found.map(|attribute| attribute.value.clone().unwrap())
+        };
+        let text = |text: &str| Some(opentelemetry::Value::from(text.to_owned()).into());
+        let command = "lapwing mask add --alert 1a2b-0-3c-0badf00d --for 2h";
+        assert_eq!(value(0, "lapwing.mask"), text(command));
+        assert_eq!(value(0, "lapwing.masked.silence"), None);
+        assert_eq!(value(1, "lapwing.mask"), None);
+        for (key, expected) in [("silence", "s"), ("author", "alice"), ("comment", "because")] {
+            assert_eq!(value(1, &format!("lapwing.masked.{key}")), text(expected));
+        }
+    }
 }
