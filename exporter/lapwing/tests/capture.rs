@@ -29,12 +29,12 @@ const ASK: &[u8] = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// SYN, SYN+ACK, request, response, FIN, FIN: flags (FIN 1, SYN 2, ACK 16), from the client, numbers and payload.
-fn talk() -> [(u8, bool, u32, u32, &'static [u8]); 6] {
-    let (asked, answered) = (1000 + ASK.len() as u32, 2000 + ANSWER.len() as u32);
+fn talk(ask: &[u8]) -> [(u8, bool, u32, u32, &[u8]); 6] {
+    let (asked, answered) = (1000 + ask.len() as u32, 2000 + ANSWER.len() as u32);
     [
         (2, true, 999, 0, b""),
         (18, false, 1999, 1000, b""),
-        (16, true, 1000, 2000, ASK),
+        (16, true, 1000, 2000, ask),
         (16, false, 2000, asked, ANSWER),
         (17, true, asked, answered, b""),
         (17, false, answered, asked + 1, b""),
@@ -43,6 +43,10 @@ fn talk() -> [(u8, bool, u32, u32, &'static [u8]); 6] {
 
 /// The IP packets of it, between 10.0.0.1:40000 and 10.0.0.2:80 (or fd00::1 and fd00::2).
 fn packets(v6: bool) -> Vec<Vec<u8>> {
+    packets_of(v6, ASK)
+}
+
+fn packets_of(v6: bool, ask: &[u8]) -> Vec<Vec<u8>> {
     let one = |(flags, from_client, sequence, ack, payload): (u8, bool, u32, u32, &[u8])| {
         let (from, to) = if from_client { (1, 2) } else { (2, 1) };
         let (source, destination) = if from_client { (40000, 80) } else { (80, 40000) };
@@ -66,7 +70,7 @@ fn packets(v6: bool) -> Vec<Vec<u8>> {
         tcp.write(&mut packet, payload).unwrap();
         packet
     };
-    talk().into_iter().map(one).collect()
+    talk(ask).into_iter().map(one).collect()
 }
 
 /// Puts a hop-by-hop header of eight bytes between the IPv6 header and TCP.
@@ -250,7 +254,7 @@ fn every_link_type_and_file_format_say_the_same() {
 fn cooked_captures_say_which_end_is_ours() {
     // The client's packets leave, the server's arrive.
     let mut packets = packets(false);
-    for (packet, (_, from_client, ..)) in packets.iter_mut().zip(talk()) {
+    for (packet, (_, from_client, ..)) in packets.iter_mut().zip(talk(ASK)) {
         packet.splice(
             0..0,
             [&[0, if from_client { 4 } else { 0 }][..], &[0; 12], &[8, 0]].concat(),
@@ -386,6 +390,58 @@ fn ends_that_are_used_again_are_another_connection() {
         }
     }
     assert_eq!(flows, [1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]);
+}
+
+/// What the program says to a capture: the alerts' rules and messages, and standard error.
+fn replay(file: &[u8]) -> (Vec<(String, String)>, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let (config, capture) = (directory.path().join("lapwing.toml"), directory.path().join("capture"));
+    let rule = "[[network.rule]]\nid = \"test.passwd\"\nprotocol = \"http\"\ndirection = \"both\"\n\
+        when = 'http.path contains \"../etc/passwd\"'\nseverity = \"high\"\n";
+    fs::write(&config, rule).unwrap();
+    fs::write(&capture, file).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_lapwing"))
+        .args([
+            "--config".as_ref(),
+            config.as_os_str(),
+            "replay".as_ref(),
+            capture.as_os_str(),
+        ])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let alert = |line: &str| {
+        let alert: serde_json::Value = serde_json::from_str(line).unwrap();
+        (
+            alert["rule"].as_str().unwrap().to_owned(),
+            alert["time"].as_str().unwrap().to_owned(),
+        )
+    };
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    (
+        stdout.lines().map(alert).collect(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+#[test]
+fn a_replay_alerts_on_what_was_captured_and_is_quiet_on_its_twin() {
+    let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n");
+    let file = |path: &str| pcap(101, &packets_of(false, ask(path).as_bytes()), 0);
+    let (alerts, said) = replay(&file("/static/%2e%2e/%2e%2e/etc/passwd"));
+    let ours = alerts
+        .iter()
+        .filter(|(rule, _)| rule == "test.passwd")
+        .collect::<Vec<_>>();
+    assert_eq!(ours.len(), 1, "{alerts:?}\n{said}");
+    assert!(
+        ours[0].1.starts_with("2023-11-14T22:13:20"),
+        "the time of the capture: {}",
+        ours[0].1
+    );
+    assert!(said.contains("6 packets read"), "{said}");
+    let (alerts, said) = replay(&file("/static/etc/passwd.html"));
+    assert_eq!(alerts, [], "{said}");
 }
 
 /// A program that is ended with the test.
