@@ -61,19 +61,27 @@ pub enum Get {
     Many(for<'a> fn(Proc<'a>, &mut dyn FnMut(Scalar<'a>) -> bool) -> bool),
 }
 
+/// Is shown values one by one, until it says true.
+pub type Visitor<'v, 'a> = &'v mut dyn FnMut(Scalar<'a>) -> bool;
+/// The same for values that live only as long as they are shown.
+pub type MadeVisitor<'v> = &'v mut dyn FnMut(Scalar<'_>) -> bool;
+
+/// A stretch of a stream, and how many bytes came before it.
+pub type Span<'a> = (&'a [u8], u64);
+
 /// How a field is read.
 #[derive(Debug, Clone, Copy)]
 pub enum Read {
     /// From the event.
     Event(for<'a> fn(&Context<'a>) -> Option<Scalar<'a>>),
     /// Several values from the event.
-    EventMany(for<'a> fn(&Context<'a>, &mut dyn FnMut(Scalar<'a>) -> bool) -> bool),
+    EventMany(for<'a> fn(&Context<'a>, Visitor<'_, 'a>) -> bool),
     /// Several values from the event, each with a name: all of them, or those of one name.
-    EventNamed(fn(&Context<'_>, Option<&[u8]>, &mut dyn FnMut(Scalar<'_>) -> bool) -> bool),
+    EventNamed(fn(&Context<'_>, Option<&[u8]>, MadeVisitor<'_>) -> bool),
     /// One value that has to be made from the event, and is shown to the visitor.
-    EventMade(fn(&Context<'_>, &mut dyn FnMut(Scalar<'_>) -> bool) -> bool),
+    EventMade(fn(&Context<'_>, MadeVisitor<'_>) -> bool),
     /// A stretch of a stream, with the number of bytes before it.
-    EventSpan(for<'a> fn(&Context<'a>) -> Option<(&'a [u8], u64)>),
+    EventSpan(for<'a> fn(&Context<'a>) -> Option<Span<'a>>),
     /// From a process.
     Of(Who, Get),
 }

@@ -31,16 +31,13 @@ fn the_newest_alerts_are_there_after_restarts_and_the_size_is_bounded() {
     }
     let state = state(&home);
     let store = Store::read(&state).unwrap();
-    let mut ids: Vec<_> = store.alerts.iter().map(|alert| alert.id.clone()).collect();
+    let ids: Vec<_> = store.alerts.iter().map(|alert| alert.id.clone()).collect();
     assert_eq!(store.find("id-249"), Some(&alert(249)));
     assert_eq!(store.find("id-0"), None);
     // All of the newest, in order, and no fewer than one file holds.
     let first = 250 - ids.len();
     assert!((30..=80).contains(&ids.len()), "{}", ids.len());
-    assert_eq!(
-        ids.drain(..).collect::<Vec<_>>(),
-        (first..250).map(|n| format!("id-{n}")).collect::<Vec<_>>()
-    );
+    assert_eq!(ids, (first..250).map(|n| format!("id-{n}")).collect::<Vec<_>>());
     for name in [NAME, OLDER] {
         let metadata = fs::metadata(state.path(name)).unwrap();
         assert!(metadata.len() <= 10_000 && metadata.mode() & 0o777 == 0o600);

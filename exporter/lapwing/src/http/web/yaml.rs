@@ -272,7 +272,7 @@ mod tests {
         }
         let deep = "[".repeat(5_000);
         assert!(parse(&deep).is_err());
-        let wide = "[1,".repeat(1) + &"1,".repeat(50_000) + "1]";
+        let wide = "[1,".to_owned() + &"1,".repeat(50_000) + "1]";
         assert!(parse(&wide).unwrap_err().message.contains("too many"));
     }
 }
