@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write,
     path::Path,
     process::{Command, Stdio},
 };
@@ -276,4 +277,44 @@ async fn the_list_has_what_concerns_lapwing_and_says_what_is_not_honoured() {
     );
     let (_, all, _) = host.run(&["list", "--all", "--json"]);
     assert_eq!(serde_json::from_str::<Vec<Value>>(&all).unwrap().len(), 5);
+}
+
+/// Runs a command at a terminal of its own, where somebody answers `answer`.
+fn at_a_terminal(host: &Host, arguments: &str, answer: &str) -> (i32, String) {
+    let command = format!(
+        "{} --config {} mask {arguments}",
+        env!("CARGO_BIN_EXE_lapwing"),
+        host.home.path().join("lapwing.toml").display()
+    );
+    let mut child = Command::new("script")
+        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut keyboard = child.stdin.take().unwrap();
+    keyboard.write_all(answer.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+    )
+}
+
+#[test]
+fn at_a_terminal_the_answer_decides() {
+    let host = Host::new();
+    let add = "add --alert 1-0-3-aa --for 1h";
+    for no in ["n\n", "\n", "yes please\n"] {
+        let (code, shown) = at_a_terminal(&host, add, no);
+        assert!(code == 4 && shown.contains("[y/N]"), "{code}: {shown}");
+        assert!(host.list().is_empty(), "{no:?} is no yes");
+    }
+    let (code, shown) = at_a_terminal(&host, add, "y\n");
+    assert_eq!(code, 0, "{shown}");
+    let list = host.list();
+    assert_eq!(list.len(), 1, "{shown}");
+    let expire = format!("expire {}", list[0]["id"].as_str().unwrap());
+    let (code, shown) = at_a_terminal(&host, &expire, "y\n");
+    assert!(code == 0 && host.list().is_empty(), "{shown}");
 }

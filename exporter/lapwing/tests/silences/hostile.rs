@@ -1,6 +1,6 @@
-//! Answers that no Alertmanager gives: a double gives them.
+//! Answers that no Alertmanager gives, and requests that Debian's cannot judge (it knows no bearer tokens): a double takes its place.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use lapwing::alertmanager::{Client, Poller};
 use lapwing_engine::{event::Sensor, spec::Severity};
@@ -114,4 +114,48 @@ async fn a_bad_answer_changes_nothing_and_is_counted() {
     let masks = poller.masks();
     let now = lapwing::pipeline::boot_now();
     assert_eq!(masks.candidates("etc", Severity::High, Sensor::File, now).len(), 1);
+}
+
+/// Answers well, and gives what it was asked.
+async fn listening_double() -> (SocketAddr, tokio::sync::mpsc::UnboundedReceiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (said, heard) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(stream.read_u8().await.unwrap());
+            }
+            said.send(String::from_utf8(request).unwrap()).unwrap();
+            stream.write_all(&page("200 OK", GOOD)).await.unwrap();
+        }
+    });
+    (address, heard)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bearer_token_is_that_of_the_file_at_each_request() {
+    let (address, mut heard) = listening_double().await;
+    let home = tempfile::tempdir().unwrap();
+    let token = home.path().join("token");
+    let mut settings = config(&[format!("http://{address}")], Path::new("/nonexistent")).alertmanager;
+    settings.bearer_token_file = Some(token.clone());
+    let client = Client::new(&settings);
+    for secret in ["first", "renewed"] {
+        fs::write(&token, format!("{secret}\n")).unwrap();
+        fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(client.silences(0).await.unwrap().silences.len(), 1);
+        let request = heard.recv().await.unwrap();
+        let line = format!("\r\nauthorization: Bearer {secret}\r\n");
+        assert!(request.contains(&line), "{request}");
+    }
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
+    let error = client.silences(0).await.unwrap_err().to_string();
+    assert!(
+        error.contains("bearer_token_file") && !error.contains("renewed"),
+        "{error}"
+    );
+    assert!(heard.try_recv().is_err(), "nothing was sent");
 }
