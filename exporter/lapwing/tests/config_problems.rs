@@ -142,6 +142,10 @@ fn values_of_settings() {
         ("[metrics]\nlisten = \"[::]:19754\"\ninsecure = true", &[]),
         ("[network]\nenabled = true", &[]),
         (
+            "[network]\nhttps = \"on\"",
+            &["f:2:9: https = \"on\": what programs encrypt cannot be read yet; write https = \"off\""],
+        ),
+        (
             "[network]\nmode = \"some\"",
             &["f:2:8: mode cannot be \"some\"; write one of \"all\", \"only\", \"except\""],
         ),

@@ -82,6 +82,14 @@ pub fn parse(input: &Input) -> Result<Loaded, Vec<Problem>> {
         layers.flag(&mut report, flag);
     }
     let (config, origins) = layers.finish(&mut report, input.web_config);
+    if config.network.https == OnOff::On {
+        let key = "network.https".to_owned();
+        report.problem(
+            &origins.get(&key).cloned().unwrap_or(Place::Named(key)),
+            "https = \"on\": what programs encrypt cannot be read yet",
+            "write https = \"off\"",
+        );
+    }
 
     let mut rules = Rules::default();
     // Built-in rules first: a file's rule that takes the id of one of them is what is wrong.
