@@ -1,5 +1,6 @@
 //! The life of the agent, from top to bottom.
 
+mod doors;
 mod heart;
 mod reload;
 mod report;
@@ -19,8 +20,6 @@ use crate::{
     cli::{ConfigArgs, RecordArgs},
     commands::{Failure, other},
     config::{self, Config, Loaded},
-    control::Control,
-    http::Http,
     last_alerts::LastAlerts,
     log,
     metrics::Metrics,
@@ -119,7 +118,7 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
         if let Some(state) = agent.pipeline.state().await {
             agent.report(&state);
         }
-        let doors = open_doors(&agent.loaded.config, &agent.metrics, recording.is_some()).await?;
+        let doors = doors::open(&agent.loaded.config, &agent.metrics, recording.is_some()).await?;
         agent.metrics.set_ready(true);
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -185,51 +184,6 @@ fn without_peers(config: &Config) -> Config {
     let mut config = config.clone();
     config.alertmanager.urls.clear();
     config
-}
-
-/// What others may ask the agent at; closed when dropped.
-struct Doors {
-    _http: Option<Http>,
-    control: Option<tokio::task::JoinHandle<()>>,
-}
-
-impl Drop for Doors {
-    fn drop(&mut self) {
-        if let Some(control) = &self.control {
-            control.abort();
-        }
-    }
-}
-
-/// A recording may run beside the agent: then the doors are the agent's, and the recording goes without.
-async fn open_doors(config: &Config, metrics: &Metrics, may_miss: bool) -> Result<Doors, Failure> {
-    let http = match config.metrics.enabled {
-        true => match Http::open(&config.metrics, metrics.clone()).await {
-            Ok(http) => Some(http),
-            Err(error) if may_miss => {
-                tracing::warn!("recording without /metrics: {error}");
-                None
-            }
-            Err(error) => return Err(other(error)),
-        },
-        false => None,
-    };
-    let control = match Control::bind(&config.agent.socket) {
-        Ok(control) => {
-            let metrics = metrics.clone();
-            Some(tokio::spawn(async move {
-                if let Err(error) = control.serve(metrics).await {
-                    tracing::error!("`lapwing status` is not answered: {error}");
-                }
-            }))
-        }
-        // The agent does its work without it; an operator who asks will find this line.
-        Err(error) => {
-            tracing::warn!("`lapwing status` will not be answered: {error}");
-            None
-        }
-    };
-    Ok(Doors { _http: http, control })
 }
 
 /// Everything that lives as long as the agent.
