@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the agent costs this kernel: opens, exec, Redis, with and without it. Arguments go to lapwing-bench; `latency` measures how long an alert takes.
+# What the agent costs this kernel: opens, exec, Redis, with and without it. Arguments go to lapwing-bench; `latency` measures how long an alert takes,
+# `network` what a web server loses.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/setup.sh build bench

@@ -9,7 +9,7 @@ readonly CLANG=clang-19
 
 declare -A GROUPS_OF=(
     [build]="gcc g++ libc6-dev make pkg-config libelf-dev zlib1g-dev"
-    [bench]="redis-tools"
+    [bench]="redis-tools nginx-light wrk"
     [vm]="qemu-system-x86 busybox-static debian-archive-keyring"
     [test]="curl ca-certificates openssl tcpdump prometheus prometheus-alertmanager python3 python3-venv"
 )

@@ -7,12 +7,14 @@
 //!
 //!     lapwing-bench [--rounds N] [--lapwing PATH] [--only NAME,..]
 //!     lapwing-bench latency [--rate N] [--seconds N] [--lapwing PATH]
+//!     lapwing-bench network [--rounds N] [--seconds N] [--lapwing PATH]
 //!
-//! The second is about alerts: see [`latency`].
+//! The second is about alerts (see [`latency`]), the third about a web server (see [`network`]).
 
 mod agent;
 mod latency;
 mod load;
+mod network;
 mod redis;
 mod table;
 
@@ -32,10 +34,12 @@ struct Options {
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1).peekable();
-    let done = match args.next_if(|arg| arg == "latency") {
-        Some(_) => root().and_then(|()| latency::run(&latency::Options::parse(args)?)),
-        None => root().and_then(|()| run(&options(args)?)),
-    };
+    let other = args.next_if(|arg| matches!(&**arg, "latency" | "network"));
+    let done = root().and_then(|()| match other.as_deref() {
+        Some("latency") => latency::run(&latency::Options::parse(args)?),
+        Some(_) => network::run(&network::Options::parse(args)?),
+        None => run(&options(args)?),
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -27,7 +27,7 @@ impl Row {
 }
 
 /// Median, and the quartiles around it.
-fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
+pub fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
     values.sort_by(f64::total_cmp);
     let at = |share: f64| {
         values
@@ -108,4 +108,12 @@ pub fn print_programs(metrics: &str) {
             .map_or(f64::NAN, |(_, seconds)| *seconds);
         println!("{program:<40} {runs:>12.0} {:>12.0}", time * 1e9 / runs);
     }
+}
+
+/// What the agent says that it lost; nothing when it lost nothing.
+pub fn print_losses(metrics: &str) {
+    metrics
+        .lines()
+        .filter(|line| line.starts_with("lapwing_events_lost_total{") && !line.ends_with(" 0"))
+        .for_each(|line| println!("{line}"));
 }
