@@ -1,6 +1,6 @@
 //! A YAML text as a tree whose every part knows where it is written. Small texts only: depth and size are bounded, aliases are refused.
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
 
 /// The format needs four levels.
 const MAX_DEPTH: usize = 16;
@@ -72,9 +72,10 @@ pub(super) fn parse(text: &str) -> Result<Option<Node>, NotYaml> {
     let mut tree = Tree::default();
     let mut documents = 0;
     let mut nodes = 0;
+    let end = end(text);
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| not_yaml(text, &error))?;
-        let at = place(span);
+        let (event, span) = event.map_err(|error| not_yaml(&error, end))?;
+        let at = place(&span.start, end);
         nodes += 1;
         if nodes > MAX_NODES {
             return Err(refuse(at, "the text has too many parts", "is it the right file?"));
@@ -199,31 +200,30 @@ fn refuse(at: At, message: &str, help: &'static str) -> NotYaml {
     }
 }
 
-fn not_yaml(text: &str, error: &ScanError) -> NotYaml {
-    let marker = error.marker();
-    // What is missing at the end is placed behind the last line.
-    let last = text.lines().count().max(1);
-    let at = match marker.line() > last {
-        true => At {
-            line: last,
-            column: text.lines().last().map_or(0, |line| line.chars().count()) + 1,
-        },
-        false => At {
-            line: marker.line().max(1),
-            column: marker.col() + 1,
-        },
-    };
+fn not_yaml(error: &ScanError, end: At) -> NotYaml {
     NotYaml {
-        at,
+        at: place(error.marker(), end),
         message: format!("not YAML: {}", error.info()),
         help: "",
     }
 }
 
-fn place(span: Span) -> At {
+/// What is missing at the end is placed by the parser on a line that is not there.
+fn place(marker: &Marker, end: At) -> At {
     At {
-        line: span.start.line().max(1),
-        column: span.start.col() + 1,
+        line: marker.line().max(1),
+        column: marker.col() + 1,
+    }
+    .min(end)
+}
+
+/// Just behind the last line. YAML ends lines by LF, CR, or both.
+fn end(text: &str) -> At {
+    let text = text.replace("\r\n", "\n");
+    let lines = || text.strip_suffix(['\n', '\r']).unwrap_or(&text).split(['\n', '\r']);
+    At {
+        line: lines().count(),
+        column: lines().last().map_or(0, |line| line.chars().count()) + 1,
     }
 }
 
@@ -252,6 +252,21 @@ mod tests {
         assert!(map[1].1.is_null() && !inner[1].1.is_null());
         assert!(parse("").unwrap().is_none());
         assert!(parse("# nothing\n").unwrap().is_none());
+    }
+
+    /// Found by the fuzzer: the parser puts an empty key that ends the text on the line after.
+    #[test]
+    fn no_place_is_behind_the_end() {
+        for (text, line) in [("a: 1\n? ", 2), ("a: 1\r? \r", 2), ("a: 1\r\n? \r\n", 2), ("? ", 1)] {
+            let Value::Map(map) = parse(text).unwrap().unwrap().value else {
+                panic!("{text:?}")
+            };
+            let (key, value) = map.last().unwrap();
+            assert!(
+                key.at.line <= line && value.at.line <= line,
+                "{text:?}: {key:?} {value:?}"
+            );
+        }
     }
 
     #[test]
