@@ -223,7 +223,7 @@ fn end(text: &str) -> At {
     let lines = || text.strip_suffix(['\n', '\r']).unwrap_or(&text).split(['\n', '\r']);
     At {
         line: lines().count(),
-        column: lines().last().map_or(0, |line| line.chars().count()) + 1,
+        column: lines().next_back().map_or(0, |line| line.chars().count()) + 1,
     }
 }
 
