@@ -119,9 +119,10 @@ static __always_inline bool lw_is_last(struct task_struct *task)
 
 	if (signal->live.counter > 0)
 		return false;
-	if (signal->nr_threads <= 1)
-		return true;
 	key ^= start << 22;
+	/* Alone now, but perhaps not when another was told of. */
+	if (signal->nr_threads <= 1)
+		return !bpf_map_lookup_elem(&lw_ended, &key);
 	return !bpf_map_update_elem(&lw_ended, &key, &start, BPF_NOEXIST);
 }
 

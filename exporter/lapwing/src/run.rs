@@ -52,6 +52,8 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
         tracing::warn!("{warning}");
     }
     let rules = compile(&loaded)?;
+    // Whatever the sensors tell is of this run.
+    let started = boot_now();
     let state_dir = open_state(&loaded.config.agent.state_dir);
     let mut heart = Heart::new(state_dir.as_ref());
     let (mut sensors, reader) = Sensors::open(&options(&loaded.config, flavour), &heart.interest(&rules, 1))?;
@@ -90,9 +92,8 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
             None => loaded.config.clone(),
             Some(_) => without_peers(&loaded.config),
         };
-        let now = boot_now();
-        let unix = wall.unix_nanoseconds(now);
-        let last_alerts = LastAlerts::load(state_dir.clone(), now, unix);
+        let unix = wall.unix_nanoseconds(started);
+        let last_alerts = LastAlerts::load(state_dir.clone(), started, unix);
         detector.restore(last_alerts.active(unix, loaded.config.metrics.active_for));
         let mut poller = Poller::start(&masks, state_dir);
         detector.set_masks(poller.masks());
