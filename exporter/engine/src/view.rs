@@ -221,6 +221,22 @@ fn signal(number: u8) -> String {
     names::signal(number).map_or_else(|| format!("signal {number}"), str::to_owned)
 }
 
+/// Bytes for people, at most `most` of them: no control characters, which could forge lines or steer a terminal.
+pub(crate) fn printable(bytes: &[u8], most: usize) -> String {
+    let cut = &bytes[..bytes.len().min(most)];
+    let mut out = String::with_capacity(cut.len());
+    for char in String::from_utf8_lossy(cut).chars() {
+        match char {
+            char if char.is_control() => out.extend(char.escape_default()),
+            char => out.push(char),
+        }
+    }
+    if cut.len() < bytes.len() {
+        out.push_str("...");
+    }
+    out
+}
+
 fn text(value: &Value<Bytes>) -> Option<String> {
     value.get().map(Bytes::to_text)
 }

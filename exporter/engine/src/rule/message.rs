@@ -9,7 +9,7 @@ use crate::{
     field::{Context, Field, FieldRef, Kinds, Scalar, Type},
     names,
     predicate::{PredicateError, resolve},
-    redact,
+    redact, view,
 };
 
 /// Most bytes of one value in a message.
@@ -118,18 +118,7 @@ fn shown(field: &FieldRef, context: &Context<'_>) -> String {
 
 /// Bytes for a line of text: no control characters, which could forge lines or steer a terminal, and not too many.
 fn printable(bytes: &[u8]) -> String {
-    let cut = &bytes[..bytes.len().min(MAX_VALUE)];
-    let mut out = String::with_capacity(cut.len());
-    for char in String::from_utf8_lossy(cut).chars() {
-        match char {
-            char if char.is_control() => out.extend(char.escape_default()),
-            char => out.push(char),
-        }
-    }
-    if cut.len() < bytes.len() {
-        out.push_str("...");
-    }
-    out
+    view::printable(bytes, MAX_VALUE)
 }
 
 /// The sentence for a rule that has no message of its own.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::printable;
 use crate::{
     alert::{HttpView, NetworkView},
     event::{self, Event, Told, Traffic},
@@ -54,9 +55,9 @@ pub(crate) fn http(event: &Event) -> Option<HttpView> {
         let query = request.query();
         view = HttpView {
             request: Some(line(request)),
-            method: Some(text(request.method(), MAX_VALUE)),
-            host: request.host().map(|host| text(host, MAX_VALUE)),
-            path: Some(redact::text(&text(&request.path(), MAX_TEXT)).into_owned()),
+            method: Some(printable(request.method(), MAX_VALUE)),
+            host: request.host().map(|host| printable(host, MAX_VALUE)),
+            path: Some(redact::text(&printable(&request.path(), MAX_TEXT)).into_owned()),
             query: (!query.is_empty()).then(|| arguments(query)),
             version: Some(request.version.to_string()),
             headers: headers(&request.headers),
@@ -89,7 +90,7 @@ pub(crate) fn excerpt(event: &Event) -> Option<String> {
         Told::Response(response, _) => &response.body.bytes,
         Told::Desynchronised(..) => return None,
     };
-    (!bytes.is_empty()).then(|| redact::text(&text(bytes, MAX_EXCERPT)).into_owned())
+    (!bytes.is_empty()).then(|| redact::text(&printable(bytes, MAX_EXCERPT)).into_owned())
 }
 
 /// What of the message is known only in part.
@@ -116,8 +117,8 @@ fn line(request: &Request) -> String {
     let end = target.iter().position(|byte| *byte == b'?').unwrap_or(target.len());
     let mut line = format!(
         "{} {}",
-        text(request.method(), MAX_VALUE),
-        redact::text(&text(&target[..end], MAX_TEXT))
+        printable(request.method(), MAX_VALUE),
+        redact::text(&printable(&target[..end], MAX_TEXT))
     );
     if end < target.len() {
         line.push('?');
@@ -129,7 +130,7 @@ fn line(request: &Request) -> String {
 
 /// A query as sent, without the values of what names itself a secret.
 fn arguments(query: &[u8]) -> String {
-    let text = text(query, MAX_TEXT);
+    let text = printable(query, MAX_TEXT);
     let pairs = text.split('&').map(|pair| match pair.split_once('=') {
         Some((name, value)) if !value.is_empty() && redact::is_secret(name) => format!("{name}={}", redact::REDACTED),
         _ => redact::text(pair).into_owned(),
@@ -139,28 +140,12 @@ fn arguments(query: &[u8]) -> String {
 
 fn headers(headers: &Headers) -> Vec<String> {
     let shown = headers.iter().take(MAX_HEADERS).map(|(name, value)| {
-        let name = text(name, MAX_VALUE);
+        let name = printable(name, MAX_VALUE);
         if redact::is_secret(&name) {
             return format!("{name}: {}", redact::REDACTED);
         }
-        let line = format!("{name}: {}", text(value, MAX_VALUE));
+        let line = format!("{name}: {}", printable(value, MAX_VALUE));
         redact::text(&line).into_owned()
     });
     shown.collect()
-}
-
-/// Bytes for people: no control characters, and not too many.
-fn text(bytes: &[u8], most: usize) -> String {
-    let cut = &bytes[..bytes.len().min(most)];
-    let mut out = String::with_capacity(cut.len());
-    for char in String::from_utf8_lossy(cut).chars() {
-        match char {
-            char if char.is_control() => out.extend(char.escape_default()),
-            char => out.push(char),
-        }
-    }
-    if cut.len() < bytes.len() {
-        out.push_str("...");
-    }
-    out
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        super::http::{Body, Headers, Oddities, Oddity, Request, Response},
+        super::http::{Body, Headers, Oddities, Oddity, Request, RequestLine, Response, StatusLine},
         Message,
         framing::Framing,
         index, other,
@@ -199,7 +199,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn request(self, line: super::super::super::http::RequestLine) -> Request {
+    fn request(self, line: RequestLine) -> Request {
         let Parts {
             headers,
             trailers,
@@ -222,7 +222,7 @@ impl Parts {
         }
     }
 
-    fn response(self, line: super::super::super::http::StatusLine) -> Response {
+    fn response(self, line: StatusLine) -> Response {
         let Parts {
             headers,
             trailers,
