@@ -24,12 +24,17 @@ fn opened_by(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// A copy that everybody may run.
+/// A copy that everybody may run. `cp` makes it: were it open for writing here, a test that forks meanwhile would hand that
+/// descriptor to its child, and the copy could not be run until the child has called exec (ETXTBSY).
 fn this_test() -> (tempfile::TempDir, std::path::PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let copy = directory.path().join("test");
-    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    let copied = Command::new("cp")
+        .arg(std::env::current_exe().unwrap())
+        .arg(&copy)
+        .status();
+    assert!(copied.unwrap().success());
     (directory, copy)
 }
 

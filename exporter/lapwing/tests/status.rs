@@ -178,7 +178,12 @@ fn command(place: &Path, socket: &Path, uid: Option<u32>) -> (bool, String, Stri
     // Copied, since another user may not reach the build directory.
     let program = place.join("lapwing");
     if !program.exists() {
-        fs::copy(env!("CARGO_BIN_EXE_lapwing"), &program).unwrap();
+        // By cp, since a descriptor for writing in here would be in what other tests fork, too (ETXTBSY at exec).
+        let copied = Command::new("cp")
+            .arg(env!("CARGO_BIN_EXE_lapwing"))
+            .arg(&program)
+            .status();
+        assert!(copied.unwrap().success());
         fs::write(place.join("lapwing.toml"), "config_version = 1\n").unwrap();
         fs::set_permissions(place, fs::Permissions::from_mode(0o755)).unwrap();
     }
