@@ -108,6 +108,7 @@ impl Engine {
         let before = out.len();
         self.counters.events.count(event);
         self.advance(event.header.time, out);
+        self.process_gone(event, out);
         self.table.update(event);
         self.counters.table = self.table.counters();
         match event.sensor() {

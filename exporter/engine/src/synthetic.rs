@@ -18,7 +18,7 @@ use std::{collections::HashMap, net::SocketAddr};
 use crate::event::{
     Body, BootTime, Bytes, CredentialChange, Credentials, Direction, Endpoints, Event, Exec, ExecFailure, Exit,
     ExitReason, FileEvent, FileOp, Flavour, FlowChange, FlowEvent, FlowKey, FlowTotals, Fork, Header, Namespaces,
-    ProcessKey, ProcessSnapshot, Segment, Value, Way,
+    ProcessKey, ProcessSnapshot, Segment, TlsData, Value, Way,
 };
 
 /// Between two events when nothing else is said: 1 ms.
@@ -259,6 +259,35 @@ impl Synthetic {
             data: Bytes::from(data),
         };
         self.push(key, Body::Segment(Box::new(segment)))
+    }
+
+    /// Plaintext that passes a TLS library's connection object of the process; nothing tells the TCP connection below it.
+    pub fn tls(&mut self, pid: u32, connection: u64, way: Way, data: &[u8]) -> &mut Self {
+        self.tls_with(pid, connection, way, data, |_| {})
+    }
+
+    /// The same, with more said.
+    pub fn tls_with(
+        &mut self,
+        pid: u32,
+        connection: u64,
+        way: Way,
+        data: &[u8],
+        more: impl FnOnce(&mut TlsData),
+    ) -> &mut Self {
+        let key = self.key(pid);
+        let mut tls = TlsData {
+            connection,
+            flow: None,
+            direction: Direction::Unknown,
+            endpoints: None,
+            way,
+            length: data.len() as u32,
+            data: Bytes::from(data),
+            end: false,
+        };
+        more(&mut tls);
+        self.push(key, Body::Tls(Box::new(tls)))
     }
 
     /// The process ends by itself.

@@ -40,6 +40,16 @@ impl Engine {
         self.made = made;
     }
 
+    /// A process ended or became another program: what it had under way by TLS will not go on.
+    pub(super) fn process_gone(&mut self, event: &Event, out: &mut Vec<Alert>) {
+        if matches!(event.body, Body::Exec(_) | Body::Exit(_)) {
+            let mut made = std::mem::take(&mut self.made);
+            self.flows.gone(&event.header, &mut made);
+            self.judge_made(&mut made, out);
+            self.made = made;
+        }
+    }
+
     fn judge_made(&mut self, made: &mut Vec<Event>, out: &mut Vec<Alert>) {
         for event in made.drain(..) {
             self.judge(&event, out);
@@ -49,11 +59,11 @@ impl Engine {
     /// In the payload of one connection a rule finds something once: what it looks for is in several of the pieces, which overlap.
     pub(super) fn only_news(&mut self, event: &Event) {
         let Body::Traffic(traffic) = &event.body else { return };
-        if let (Told::Payload(_), Some(flow)) = (&traffic.told, traffic.flow) {
-            let flows = &mut self.flows;
+        if let Told::Payload(_) = &traffic.told {
+            let (flows, process) = (&mut self.flows, event.header.process);
             self.matches
                 .findings
-                .retain(|finding| flows.is_news(flow, finding.rule));
+                .retain(|finding| flows.is_news(traffic, process, finding.rule));
         }
     }
 }

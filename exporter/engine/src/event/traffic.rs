@@ -19,6 +19,8 @@ pub struct Traffic {
     pub endpoints: Option<Endpoints>,
     /// Whether it was read from a TLS library.
     pub tls: bool,
+    /// Of that, the library's connection object ([`super::TlsData::connection`]); 0 for anything else.
+    pub connection: u64,
     /// What has passed so far, as far as it was seen.
     pub totals: FlowTotals,
     /// Tells apart what was made of one event, and is the same for a request and its response.

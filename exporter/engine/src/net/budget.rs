@@ -35,6 +35,12 @@ pub struct Counters {
     pub refused_bytes: u64,
     /// Requests that were waiting for their response and were forgotten: too many of them.
     pub unpaired: u64,
+    /// Connections that began to speak HTTP/2, which is not read.
+    pub http2: u64,
+    /// Connections that went on in another protocol than HTTP (Upgrade, CONNECT), which is not read.
+    pub upgraded: u64,
+    /// TLS connections, now gone, of which nothing told the ends.
+    pub unknown_peers: u64,
 }
 
 /// A bound over all conversations.

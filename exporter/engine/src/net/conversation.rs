@@ -191,8 +191,9 @@ impl Conversation {
             exchange,
             ..
         } = self;
-        // Whether it began before the agent cannot be told.
-        exchange.seen(true);
+        // It may have begun before the library was watched, and a server of HTTP/2 may speak before its client has said what follows: what
+        // is no HTTP is not the end of the matter, and no malformed message.
+        exchange.seen(false);
         let mut take = |offset, piece: Piece<'_>, budget: &mut Budget| {
             exchange.piece(way, offset, piece, &mut Context { limits, budget, out });
         };

@@ -3,9 +3,10 @@
 mod flow;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -15,8 +16,8 @@ use super::{
     conversation::{self, End},
 };
 use crate::{
-    event::{Body, BootTime, Event, Flavour, FlowChange, FlowEvent, FlowKey, Header, ProcessKey, Segment, TlsData},
-    rule::{Needs, RuleId},
+    event::{Body, BootTime, Event, Flavour, FlowChange, FlowEvent, FlowKey, Header, ProcessKey, Segment},
+    rule::Needs,
     spec::NetworkSettings,
 };
 
@@ -69,6 +70,8 @@ pub struct Flows {
     /// What new conversations may hold.
     conversation: Arc<conversation::Limits>,
     flows: HashMap<Key, Box<Flow>>,
+    /// Those of TLS among them, by process.
+    tls: BTreeSet<(ProcessKey, u64)>,
     /// In the order of eviction; may name connections that are gone.
     queue: VecDeque<Key>,
     /// Connections with a hole, and since when.
@@ -89,6 +92,7 @@ impl Flows {
             needs,
             conversation: Arc::new(conversation_limits(&limits, needs)),
             flows: HashMap::new(),
+            tls: BTreeSet::new(),
             queue: VecDeque::new(),
             waiting: VecDeque::new(),
             budget: Budget::new(limits.max_buffered),
@@ -136,12 +140,6 @@ impl Flows {
         self.budget.used()
     }
 
-    /// Whether a rule has found nothing yet in the connection's payload; it has from now on.
-    pub fn is_news(&mut self, flow: FlowKey, rule: RuleId) -> bool {
-        let flow = self.flows.get_mut(&Key::Tcp(flow));
-        flow.is_none_or(|flow| flow.is_news(rule))
-    }
-
     /// Takes an event of the network sensor, and appends what it makes of it to `out`. The answer is who did it: the event's process, or
     /// the owner that was told before.
     pub fn observe(&mut self, event: &Event, out: &mut Vec<Event>) -> ProcessKey {
@@ -175,7 +173,10 @@ impl Flows {
             let Some((_, key)) = self.waiting.pop_front() else {
                 break;
             };
-            if let Some(flow) = self.flows.get_mut(&key) {
+            let Some(flow) = self.flows.get_mut(&key) else { continue };
+            if flow.closing {
+                self.remove(&key, End::Closed(None), &header, out);
+            } else {
                 flow.give_up(&mut self.budget, &mut Made::new(&header, &mut self.told, out));
             }
         }
@@ -196,6 +197,7 @@ impl Flows {
         match event.change {
             FlowChange::Listening => header.process,
             FlowChange::Closed | FlowChange::Refused(_) => {
+                self.close_above(key, header);
                 let end = End::Closed(Some(&event.totals));
                 let known = self.remove(&key, end, header, out).unwrap_or(header.process);
                 if header.process.pid == 0 { known } else { header.process }
@@ -218,32 +220,14 @@ impl Flows {
         flow.learn(segment.direction, Some(segment.endpoints));
         flow.count(segment.way, segment.length);
         let owner = flow.owner;
+        if flow.above.is_some() {
+            // Its plaintext is judged.
+            return owner;
+        }
         self.converse(key, header, out, |conversation, budget, messages| {
             conversation.segment(segment, budget, messages)
         });
         owner
-    }
-
-    fn tls(&mut self, header: &Header, data: &TlsData, out: &mut Vec<Event>) -> ProcessKey {
-        let key = Key::Tls(header.process, data.connection);
-        self.relieve(header, out);
-        let below = data.flow.and_then(|flow| self.flows.get(&Key::Tcp(flow)));
-        let below = below.map(|flow| (flow.direction, flow.endpoints));
-        let flow = self.enter(key, header, out);
-        flow.tls = true;
-        flow.flow = data.flow.or(flow.flow);
-        flow.learn(data.direction, data.endpoints);
-        if let Some((direction, endpoints)) = below {
-            flow.learn(direction, endpoints);
-        }
-        flow.count(data.way, data.length);
-        self.converse(key, header, out, |conversation, budget, messages| {
-            conversation.plain(data.way, data.length, &data.data, budget, messages)
-        });
-        if data.end {
-            self.remove(&key, End::Closed(None), header, out);
-        }
-        header.process
     }
 
     fn converse(
@@ -289,14 +273,14 @@ impl Flows {
         if !known {
             self.make_room(header, out);
             self.queue.push_back(key);
+            if let Key::Tls(process, connection) = key {
+                self.tls.insert((process, connection));
+            }
         }
-        let flow = self.flows.entry(key).or_insert_with(|| {
-            let own = match key {
-                Key::Tcp(flow) => Some(flow),
-                Key::Tls(..) => None,
-            };
-            Box::new(Flow::new(own, header))
-        });
+        let flow = self
+            .flows
+            .entry(key)
+            .or_insert_with(|| Box::new(Flow::new(key, header)));
         if header.process.pid != 0 {
             flow.owner = header.process;
         }
@@ -332,6 +316,9 @@ impl Flows {
     fn remove(&mut self, key: &Key, end: End<'_>, header: &Header, out: &mut Vec<Event>) -> Option<ProcessKey> {
         let mut flow = self.flows.remove(key)?;
         self.conversations -= u64::from(flow.converses());
+        if let Key::Tls(process, connection) = *key {
+            self.forget_tls((process, connection), &flow);
+        }
         flow.end(end, &mut self.budget, &mut Made::new(header, &mut self.told, out));
         Some(flow.owner)
     }

@@ -168,6 +168,9 @@ pub(super) struct Rules {
     rules: Vec<Rule>,
     by_event: [Index; NetworkEvent::ALL.len()],
     settings: NetworkSettings,
+    /// Some rule reads what connections carry in the clear, or plaintext of TLS libraries.
+    plain: bool,
+    by_tls: bool,
     request_body: bool,
     response_body: bool,
 }
@@ -187,6 +190,12 @@ impl Rules {
     ) {
         let number = self.rules.len() as u32;
         self.also_reads(condition.fields());
+        let carried = matches!(
+            event,
+            NetworkEvent::Payload | NetworkEvent::Request | NetworkEvent::Response | NetworkEvent::Desynchronised
+        );
+        self.plain |= carried && spec.protocol != NetworkProtocol::Https;
+        self.by_tls |= carried;
         self.by_event[event as usize].insert(number, condition.when.as_ref());
         self.rules.push(Rule {
             id,
@@ -235,8 +244,8 @@ impl Rules {
         let needs = self.needs();
         Some(NetworkInterest {
             flows: true,
-            payload: needs.payload || needs.http,
-            https: self.settings.https && needs.http,
+            payload: self.plain,
+            https: self.settings.https && self.by_tls,
             only: self.settings.processes.clone(),
             request_budget: budget(needs.request_body || needs.payload, self.settings.request_bytes),
             response_budget: budget(needs.response_body || needs.payload, self.settings.response_bytes),

@@ -7,6 +7,7 @@ use super::super::{
     conversation::{self, Conversation, End, Message},
     http::Request,
 };
+use super::Key;
 use crate::{
     event::{
         Body, BootTime, Bytes, Direction, Endpoints, Event, FlowKey, FlowTotals, Header, Payload, ProcessKey, Told,
@@ -42,6 +43,12 @@ pub(super) struct Flow {
     pub endpoints: Option<Endpoints>,
     pub flow: Option<FlowKey>,
     pub tls: bool,
+    /// The library's connection object, if it is TLS.
+    pub connection: u64,
+    /// The TLS connection whose plaintext is told apart: what passes here is its ciphertext.
+    pub above: Option<Key>,
+    /// The TCP connection below has closed: forgotten as soon as nothing more can come.
+    pub closing: bool,
     pub seen: BootTime,
     /// Seen since it was last looked at for eviction.
     pub active: bool,
@@ -60,13 +67,20 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    pub fn new(flow: Option<FlowKey>, header: &Header) -> Flow {
+    pub fn new(key: Key, header: &Header) -> Flow {
+        let (flow, connection) = match key {
+            Key::Tcp(flow) => (Some(flow), 0),
+            Key::Tls(_, connection) => (None, connection),
+        };
         Flow {
             owner: header.process,
             direction: Direction::Unknown,
             endpoints: None,
             flow,
-            tls: false,
+            tls: matches!(key, Key::Tls(..)),
+            connection,
+            above: None,
+            closing: false,
             seen: header.time,
             active: false,
             waiting: false,
@@ -92,6 +106,7 @@ impl Flow {
         self.endpoints = endpoints.or(self.endpoints);
     }
 
+    /// Notes that a rule has found something in its payload; whether that is the first time.
     pub fn is_news(&mut self, rule: RuleId) -> bool {
         let news = !self.found.contains(&rule);
         if news {
@@ -224,6 +239,7 @@ impl Flow {
             direction: self.direction,
             endpoints: self.endpoints,
             tls: self.tls,
+            connection: self.connection,
             totals: FlowTotals {
                 duration: self
                     .opened

@@ -39,7 +39,7 @@ pub(super) fn of_traffic(traffic: &Traffic, actor: &str) -> String {
     let peer = traffic
         .endpoints
         .map_or_else(|| "an unknown peer".to_owned(), |ends| ends.remote.to_string());
-    let asked = |request: &Request| asked(traffic.direction, request, &peer, actor);
+    let asked = |request: &Request| asked(traffic, request, &peer, actor);
     match &traffic.told {
         Told::Payload(payload) => match payload.way {
             Way::Sent => format!("{actor} sent suspicious bytes to {peer}"),
@@ -62,14 +62,15 @@ pub(super) fn of_traffic(traffic: &Traffic, actor: &str) -> String {
     }
 }
 
-fn asked(direction: Direction, request: &Request, peer: &str, actor: &str) -> String {
+fn asked(traffic: &Traffic, request: &Request, peer: &str, actor: &str) -> String {
     let what = format!(
-        "{} {}{}",
+        "{} {}{}{}",
         printable(request.method()),
+        if traffic.tls { "https://" } else { "" },
         printable(request.host().unwrap_or_default()),
         printable(&request.path())
     );
-    match direction {
+    match traffic.direction {
         Direction::Incoming => format!("{peer} asked {actor} for {what}"),
         _ => format!("{actor} asked {peer} for {what}"),
     }

@@ -172,6 +172,10 @@ impl Exchange {
 
     /// The connection goes on in another protocol.
     pub(super) fn upgrade(&mut self, to: Bytes, cx: &mut Context<'_>) -> State {
+        match to.eq_ignore_ascii_case(b"h2") || to.eq_ignore_ascii_case(b"h2c") {
+            true => cx.budget.counters.http2 += 1,
+            false => cx.budget.counters.upgraded += 1,
+        }
         cx.out.push(Message::Upgraded { to });
         self.off(cx);
         State::Off
