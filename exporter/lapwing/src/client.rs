@@ -79,11 +79,16 @@ async fn over(
         let body = Limited::new(body, most).collect().await?.to_bytes();
         Ok(Response::from_parts(head, body))
     };
-    // The connection must be driven until the answer is complete; its own error, if any, is the answer's too.
+    // The connection must be driven until the answer is complete. When it ends before, its error says why (a certificate that the server
+    // refuses, say), while the request only knows that it was cancelled.
     tokio::pin!(connection);
     tokio::pin!(talk);
     tokio::select! {
+        biased;
+        ended = &mut connection => match (talk.await, ended) {
+            (Err(_), Err(why)) => Err(why.into()),
+            (answer, _) => answer,
+        },
         answer = &mut talk => answer,
-        _ = &mut connection => talk.await,
     }
 }
