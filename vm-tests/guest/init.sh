@@ -4,6 +4,9 @@
 /bin/busybox --install -s
 export PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/root TERM=dumb
 mount -t proc proc /proc
+# The kernel parameter lapwing.without=a,b: what this host does not have (tracefs, cgroup2, securityfs, btf).
+without=,$(sed -n 's/.*lapwing\.without=\([^ ]*\).*/\1/p' /proc/cmdline),
+has() { case $without in *,$1,*) return 1 ;; esac; }
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 mkdir -p /dev/shm /dev/pts
@@ -11,11 +14,12 @@ mount -t devpts devpts /dev/pts
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -t tmpfs -o mode=0755 tmpfs /run
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
-mount -t tracefs tracefs /sys/kernel/tracing
-mount -t debugfs debugfs /sys/kernel/debug
+has cgroup2 && mount -t cgroup2 cgroup2 /sys/fs/cgroup
+has tracefs && mount -t tracefs tracefs /sys/kernel/tracing
+has tracefs && mount -t debugfs debugfs /sys/kernel/debug
 mount -t bpf bpf /sys/fs/bpf
-mount -t securityfs securityfs /sys/kernel/security
+has securityfs && mount -t securityfs securityfs /sys/kernel/security
+has btf || mount -t tmpfs tmpfs /sys/kernel/btf
 chmod 1777 /var/tmp
 ln -sf /proc/self/fd /dev/fd
 hostname lapwing-guest

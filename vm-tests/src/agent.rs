@@ -17,6 +17,7 @@ use crate::{
     error::{Context, Error, Result},
     http,
     metrics::Metrics,
+    world::WANTED,
 };
 
 /// Loading and attaching takes a while in a guest without hardware virtualisation.
@@ -55,6 +56,7 @@ impl Agent {
             )
             .args(["--profile", profile, "--config"])
             .arg(home.join("config.toml"))
+            .args(forced_flavour())
             .stdin(Stdio::null())
             .stdout(log.try_clone().context("agent.log")?)
             .stderr(log)
@@ -191,6 +193,14 @@ fn write_config(home: &Path, address: SocketAddr, config: &str) -> Result<()> {
     );
     let path = home.join("config.toml");
     fs::write(&path, text).context(path.display())
+}
+
+/// `--flavour syscall` where the rig wants that; the function flavour has to be chosen without being told.
+pub fn forced_flavour() -> &'static [&'static str] {
+    match std::env::var(WANTED).as_deref() {
+        Ok("syscall") => &["--flavour", "syscall"],
+        _ => &[],
+    }
 }
 
 /// The lapwing beside this program (or one above: cargo puts tests into `deps`), unless `LAPWING_BIN` names another.

@@ -6,6 +6,7 @@
 pub mod act;
 pub mod agent;
 pub mod error;
+pub mod expected;
 pub mod http;
 pub mod metrics;
 pub mod place;
@@ -13,3 +14,5 @@ pub mod rig;
 pub mod runner;
 pub mod scenario;
 pub mod scenarios;
+pub mod verdict;
+pub mod world;

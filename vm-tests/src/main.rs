@@ -8,12 +8,14 @@ use std::{
 
 use clap::Parser;
 use vm_tests::{
-    error::{Context, Result},
+    error::{Context, Error, Result},
     rig::{
         guest::{self, Options},
-        initramfs::GuestFile,
-        kernel,
+        initramfs::{GuestFile, Load},
+        kernel::{self, Kernel},
+        modules, plan,
     },
+    world::Flavour,
 };
 
 /// Runs a command in a guest with a stock Debian kernel (QEMU TCG, amd64).
@@ -26,11 +28,14 @@ struct Args {
     #[arg(long, required_unless_present = "scenarios", conflicts_with = "scenarios")]
     exec: Option<String>,
     /// Runs the scenarios (all, or those whose names contain one of the given), with the lapwing beside this program.
-    #[arg(long, num_args = 0.., value_name = "NAME")]
+    #[arg(long, visible_alias = "scenario", num_args = 0.., value_name = "NAME")]
     scenarios: Option<Vec<String>>,
-    /// The flavour of hook that has to be attached throughout.
+    /// The flavour of hook that has to be attached throughout: function or syscall.
     #[arg(long, default_value = "function")]
-    flavour: String,
+    flavour: Flavour,
+    /// A kernel module that the guest gets below /.vm/modules, with what it depends on.
+    #[arg(long = "module", value_name = "NAME")]
+    modules: Vec<String>,
     /// A file that the guest gets (PATH, then at /usr/bin/NAME, or PATH:GUESTPATH), with the libraries it is linked to.
     #[arg(long = "file")]
     files: Vec<GuestFile>,
@@ -61,30 +66,82 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<i32> {
     let cache = cache();
     let kernel = kernel::get(&args.kernel, &cache)?;
+    let Some(filters) = &args.scenarios else {
+        return boot(
+            args,
+            &kernel,
+            args.exec.clone().unwrap_or_default(),
+            args.files.clone(),
+            &[],
+            &[],
+        );
+    };
+    let boots = plan::boots(filters);
+    if boots.is_empty() {
+        return Err(Error(format!("no scenario's name contains one of {filters:?}")));
+    }
+    let mut worst = 0;
+    for guest in boots {
+        let command = format!(
+            "LAPWING_EXPECT_FLAVOUR={} LAPWING_IDLE_SECONDS=20 scenario-runner --exact {}",
+            args.flavour.name(),
+            guest.scenarios.join(" ")
+        );
+        let code = boot(
+            args,
+            &kernel,
+            command,
+            programs(args)?,
+            &guest.modules,
+            &guest.parameters,
+        )?;
+        worst = worst.max(code);
+    }
+    Ok(worst)
+}
+
+fn boot(
+    args: &Args,
+    kernel: &Kernel,
+    command: String,
+    files: Vec<GuestFile>,
+    modules: &[&str],
+    parameters: &[&str],
+) -> Result<i32> {
+    let modules: Vec<&str> = modules
+        .iter()
+        .copied()
+        .chain(args.modules.iter().map(String::as_str))
+        .collect();
+    let load = Load {
+        command,
+        files,
+        modules: modules::bring(kernel, &modules)?,
+    };
     let options = Options {
         timeout: Duration::from_secs(args.timeout),
         memory: args.memory,
         cpus: args.cpus,
-        append: args.append.clone(),
+        append: format!("{} {}", parameters.join(" "), args.append),
         show: true,
     };
-    let (command, files) = work(args)?;
-    let outcome = guest::run(&kernel, &command, &files, &options, &cache)?;
+    let outcome = guest::run(kernel, &load, &options, &cache())?;
     eprintln!(
-        "vm-tests: {} ended with {} after {:.1} s",
+        "vm-tests: {} {}ended with {} after {:.1} s",
         kernel.release,
+        parameters
+            .iter()
+            .map(|parameter| format!("{parameter} "))
+            .collect::<String>(),
         outcome.code,
         outcome.took.as_secs_f64()
     );
     Ok(outcome.code)
 }
 
-/// The command for the guest and the files that it needs.
-fn work(args: &Args) -> Result<(String, Vec<GuestFile>)> {
+/// The files that scenarios need.
+fn programs(args: &Args) -> Result<Vec<GuestFile>> {
     let mut files = args.files.clone();
-    let Some(names) = &args.scenarios else {
-        return Ok((args.exec.clone().unwrap_or_default(), files));
-    };
     let me = std::env::current_exe().context("own path")?;
     for name in ["lapwing", "scenario-runner"] {
         files.push(GuestFile {
@@ -92,14 +149,7 @@ fn work(args: &Args) -> Result<(String, Vec<GuestFile>)> {
             guest: format!("/usr/bin/{name}"),
         });
     }
-    Ok((
-        format!(
-            "LAPWING_EXPECT_FLAVOUR={} LAPWING_IDLE_SECONDS=20 scenario-runner {}",
-            args.flavour,
-            names.join(" ")
-        ),
-        files,
-    ))
+    Ok(files)
 }
 
 /// `target/vm`: everything that the rig fetches or makes.

@@ -4,3 +4,5 @@ pub mod cpio;
 pub mod guest;
 pub mod initramfs;
 pub mod kernel;
+pub mod modules;
+pub mod plan;

@@ -13,7 +13,9 @@ use crate::{
     agent::{self, Agent},
     error::{Context, Error, Result},
     scenario::{Group, Scenario},
-    scenarios::{self, Check},
+    scenarios,
+    verdict::{Line, Verdict},
+    world::World,
 };
 
 /// `main` of the runner and of the host's tests: `[NAME...]`, `--list`, or `act ...`.
@@ -36,13 +38,7 @@ pub fn main() -> ExitCode {
 }
 
 fn names() -> Vec<&'static str> {
-    let scenarios = scenarios::scenarios();
-    let checks = scenarios::checks();
-    scenarios
-        .iter()
-        .map(|s| s.name)
-        .chain(checks.iter().map(|c| c.name))
-        .collect()
+    scenarios::all().into_iter().map(|(name, _)| name).collect()
 }
 
 fn run(args: &[String]) -> ExitCode {
@@ -65,12 +61,20 @@ fn run(args: &[String]) -> ExitCode {
     if !rustix::process::geteuid().is_root() {
         return without_root(names().into_iter().filter(|name| chosen(name)).count());
     }
+    let world = match World::here() {
+        Ok(world) => world,
+        Err(e) => {
+            println!("{e}");
+            return ExitCode::FAILURE;
+        }
+    };
     run_scenarios(
         scenarios::scenarios().into_iter().filter(|s| chosen(s.name)).collect(),
+        &world,
         &mut report,
     );
-    for Check { name, run } in scenarios::checks().into_iter().filter(|c| chosen(c.name)) {
-        report.test(name, run);
+    for check in scenarios::checks().into_iter().filter(|c| chosen(c.name)) {
+        report.test(check.name, || check.run(&world));
     }
     report.finish()
 }
@@ -109,7 +113,7 @@ fn from_elsewhere(args: &[String]) -> Option<ExitCode> {
 }
 
 /// Scenarios of one group share an agent: each is judged by the alerts of its own session.
-fn run_scenarios(scenarios: Vec<Scenario>, report: &mut Report) {
+fn run_scenarios(scenarios: Vec<Scenario>, world: &World, report: &mut Report) {
     let mut groups: BTreeMap<Group, Vec<Scenario>> = BTreeMap::new();
     for scenario in scenarios {
         groups.entry(scenario.group).or_default().push(scenario);
@@ -121,12 +125,14 @@ fn run_scenarios(scenarios: Vec<Scenario>, report: &mut Report) {
         }
         for scenario in scenarios {
             report.test(scenario.name, || match &agent {
-                Ok(agent) => scenario.run(agent),
+                Ok(agent) => scenario.run(agent, world),
                 Err(_) => Err(Error("no agent".into())),
             });
         }
         if let Ok(agent) = agent {
-            report.test(&format!("agent-of-{group:?}-stops").to_lowercase(), || agent.stop());
+            report.test(&format!("agent-of-{group:?}-stops").to_lowercase(), || {
+                agent.stop().map(Verdict::from)
+            });
         }
     }
 }
@@ -158,38 +164,45 @@ fn without_root(count: usize) -> ExitCode {
 #[derive(Default)]
 struct Report {
     passed: usize,
-    failed: Vec<(String, String)>,
+    ignored: usize,
+    failed: Vec<String>,
     took: Duration,
 }
 
 impl Report {
-    fn test(&mut self, name: &str, run: impl FnOnce() -> Result<()>) {
+    /// Runs one and prints its two lines: one for people, one for the rig.
+    fn test(&mut self, name: &str, run: impl FnOnce() -> Result<Verdict>) {
         let started = Instant::now();
         let result = run();
         let took = started.elapsed();
         self.took += took;
         let seconds = took.as_secs_f64();
-        match result {
-            Ok(()) => {
-                self.passed += 1;
-                println!("test {name} ... ok ({seconds:.1} s)");
+        match &result {
+            Ok(Verdict::NotApplicable(why)) => {
+                self.ignored += 1;
+                println!("test {name} ... ignored, {why}");
             }
+            Ok(Verdict::Seen) => println!("test {name} ... ok ({seconds:.1} s)"),
+            Ok(verdict) => println!("test {name} ... ok, {:?} ({seconds:.1} s)", verdict),
             Err(e) => {
                 println!("test {name} ... FAILED ({seconds:.1} s)\n{e}\n");
-                self.failed.push((name.to_owned(), e.to_string()));
+                self.failed.push(name.to_owned());
             }
         }
+        println!("{}", Line::new(name, &result, seconds).print());
+        self.passed += usize::from(!matches!(result, Err(_) | Ok(Verdict::NotApplicable(_))));
     }
 
     fn finish(self) -> ExitCode {
         let verdict = if self.failed.is_empty() { "ok" } else { "FAILED" };
-        for (name, _) in &self.failed {
+        for name in &self.failed {
             println!("failed: {name}");
         }
         println!(
-            "test result: {verdict}. {} passed; {} failed; 0 ignored; 0 measured; 0 filtered out; finished in {:.2}s",
+            "test result: {verdict}. {} passed; {} failed; {} ignored; 0 measured; 0 filtered out; finished in {:.2}s",
             self.passed,
             self.failed.len(),
+            self.ignored,
             self.took.as_secs_f64()
         );
         if self.failed.is_empty() {

@@ -13,14 +13,62 @@ mod reload;
 mod replay;
 mod score;
 
-use crate::{error::Result, place::watched, scenario::Scenario};
+use crate::{
+    error::Result,
+    place::watched,
+    scenario::{Scenario, unmet},
+    verdict::Verdict,
+    world::{Need, World},
+};
 
 /// A test that starts its own agent.
 pub struct Check {
     /// Unique.
     pub name: &'static str,
-    /// The test.
-    pub run: fn() -> Result<()>,
+    /// What it cannot do without.
+    pub needs: &'static [Need],
+    run: Run,
+}
+
+enum Run {
+    Plain(fn() -> Result<()>),
+    Judged(fn(&World) -> Result<Verdict>),
+}
+
+impl Check {
+    /// One that passes everywhere or fails.
+    pub fn new(name: &'static str, run: fn() -> Result<()>) -> Check {
+        Check {
+            name,
+            needs: &[],
+            run: Run::Plain(run),
+        }
+    }
+
+    /// One that knows what a kernel or flavour does not tell, holds it to that and says so.
+    pub fn judged(name: &'static str, run: fn(&World) -> Result<Verdict>) -> Check {
+        Check {
+            name,
+            needs: &[],
+            run: Run::Judged(run),
+        }
+    }
+
+    /// Things that it cannot do without; without one the verdict is "not applicable".
+    pub fn needs(self, needs: &'static [Need]) -> Check {
+        Check { needs, ..self }
+    }
+
+    /// Runs it.
+    pub fn run(&self, world: &World) -> Result<Verdict> {
+        if let Some(why) = unmet(self.needs, world)? {
+            return Ok(Verdict::NotApplicable(why));
+        }
+        match self.run {
+            Run::Plain(run) => run().map(Verdict::from),
+            Run::Judged(run) => run(world),
+        }
+    }
 }
 
 /// Rules for the scenarios that no built-in rule is about.
@@ -59,4 +107,11 @@ pub fn checks() -> Vec<Check> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Every name with what it needs, in the order in which they run.
+pub fn all() -> Vec<(&'static str, Vec<Need>)> {
+    let scenarios = scenarios().into_iter().map(|s| (s.name, s.needs));
+    let checks = checks().into_iter().map(|c| (c.name, c.needs.to_vec()));
+    scenarios.chain(checks).collect()
 }

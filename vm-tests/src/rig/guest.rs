@@ -11,8 +11,10 @@ use std::{
 
 use crate::{
     error::{Context, Error, Result},
-    rig::initramfs::{self, GuestFile},
-    rig::kernel::Kernel,
+    rig::{
+        initramfs::{self, Load},
+        kernel::Kernel,
+    },
 };
 
 /// How a guest is run.
@@ -53,12 +55,12 @@ pub struct Outcome {
     pub took: Duration,
 }
 
-/// Boots `kernel`, runs `command` with `files` in it and waits for its end.
-pub fn run(kernel: &Kernel, command: &str, files: &[GuestFile], options: &Options, scratch: &Path) -> Result<Outcome> {
+/// Boots `kernel` with `load` and waits for the end of its command.
+pub fn run(kernel: &Kernel, load: &Load, options: &Options, scratch: &Path) -> Result<Outcome> {
     let place = Scratch::new(scratch)?;
     let initramfs = place.0.join("initramfs.cpio");
     let report = place.0.join("exit-code");
-    fs::write(&initramfs, initramfs::build(command, files)?).context(initramfs.display())?;
+    fs::write(&initramfs, initramfs::build(load)?).context(initramfs.display())?;
 
     let started = Instant::now();
     let mut child = qemu(kernel, &initramfs, &report, options)

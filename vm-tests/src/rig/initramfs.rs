@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     error::{Context, Error, Result},
-    rig::cpio::Archive,
+    rig::{cpio::Archive, modules::Brought},
 };
 
 const INIT: &str = include_str!("../../guest/init.sh");
@@ -46,8 +46,19 @@ impl std::str::FromStr for GuestFile {
     }
 }
 
-/// Builds the archive: `command` runs in the guest's shell, `files` are there with the libraries they are linked to.
-pub fn build(command: &str, files: &[GuestFile]) -> Result<Vec<u8>> {
+/// What a guest gets.
+#[derive(Debug, Default)]
+pub struct Load {
+    /// Runs in the guest's shell.
+    pub command: String,
+    /// With the libraries they are linked to.
+    pub files: Vec<GuestFile>,
+    /// Kernel modules.
+    pub modules: Brought,
+}
+
+/// Builds the archive.
+pub fn build(load: &Load) -> Result<Vec<u8>> {
     let mut archive = Archive::default();
     for directory in [
         "proc", "sys", "dev", "tmp", "run", "root", "etc", "var/tmp", "home", "mnt", "usr/bin", "usr/lib",
@@ -70,10 +81,14 @@ pub fn build(command: &str, files: &[GuestFile]) -> Result<Vec<u8>> {
     archive.file("/etc/hosts", 0o644, b"127.0.0.1 localhost\n");
     archive.file("/bin/busybox", 0o755, &read(&busybox()?)?);
     archive.file("/init", 0o755, INIT.as_bytes());
-    archive.file("/.vm/command", 0o755, command.as_bytes());
+    archive.file("/.vm/command", 0o755, load.command.as_bytes());
+    load.modules.directories.iter().for_each(|path| archive.directory(path));
+    for (path, bytes) in &load.modules.files {
+        archive.file(path, 0o644, bytes);
+    }
 
     let mut libraries = BTreeSet::new();
-    for file in files {
+    for file in &load.files {
         let mode = fs::metadata(&file.host)
             .context(file.host.display())?
             .permissions()

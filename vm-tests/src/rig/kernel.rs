@@ -30,6 +30,8 @@ pub struct Kernel {
     pub release: String,
     /// vmlinuz.
     pub image: PathBuf,
+    /// `lib/modules/RELEASE` of its package, if there is one.
+    pub modules: Option<PathBuf>,
 }
 
 /// The kernel of this version below `cache`, fetched when it is not there yet. Nothing is written elsewhere.
@@ -62,9 +64,14 @@ fn unpacked(home: &Path) -> Option<Kernel> {
     fs::read_dir(home.join("boot")).ok()?.flatten().find_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
         let release = name.strip_prefix("vmlinuz-")?.to_owned();
+        let modules = ["lib/modules", "usr/lib/modules"]
+            .iter()
+            .map(|directory| home.join(directory).join(&release))
+            .find(|directory| directory.is_dir());
         Some(Kernel {
             release,
             image: entry.path(),
+            modules,
         })
     })
 }

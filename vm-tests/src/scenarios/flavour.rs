@@ -5,19 +5,14 @@ use std::{collections::BTreeSet, process::Command};
 use serde::Deserialize;
 
 use crate::{
-    agent::program,
+    agent::{forced_flavour, program},
     error::{Context, Error, Result, output_of},
     scenarios::Check,
+    world::WANTED,
 };
 
-/// Set by the rig: `function` or `syscall`.
-const WANTED: &str = "LAPWING_EXPECT_FLAVOUR";
-
 pub fn checks() -> Vec<Check> {
-    vec![Check {
-        name: "probes-tell-flavour-and-reason",
-        run: probes,
-    }]
+    vec![Check::new("probes-tell-flavour-and-reason", probes)]
 }
 
 /// One variant of a hook, as `lapwing probes --json` tells of it.
@@ -33,7 +28,11 @@ struct Row {
 }
 
 fn probes() -> Result<()> {
-    let text = output_of(Command::new(program()?).args(["probes", "--json", "--profile", "demo"]))?;
+    let text = output_of(
+        Command::new(program()?)
+            .args(["probes", "--json", "--profile", "demo"])
+            .args(forced_flavour()),
+    )?;
     let rows: Vec<Row> = serde_json::from_str(&text).context(format!("not as expected: {text}"))?;
     for Row {
         hook,

@@ -13,10 +13,7 @@ use crate::{
 };
 
 pub fn checks() -> Vec<Check> {
-    vec![Check {
-        name: "one-attack-is-one-alert-and-no-loop",
-        run: no_loop,
-    }]
+    vec![Check::new("one-attack-is-one-alert-and-no-loop", no_loop)]
 }
 
 fn no_loop() -> Result<()> {

@@ -10,6 +10,7 @@ use crate::{
     place::copy_program,
     scenario::{fence, run_to_end},
     scenarios::Check,
+    world::WANTED,
 };
 
 const PROCESSES: u64 = 5_000;
@@ -18,18 +19,9 @@ const SETTLE: Duration = Duration::from_secs(10);
 
 pub fn checks() -> Vec<Check> {
     vec![
-        Check {
-            name: "5000-processes-are-all-seen-or-counted",
-            run: processes,
-        },
-        Check {
-            name: "20000-file-operations-are-all-seen-or-counted",
-            run: operations,
-        },
-        Check {
-            name: "what-a-full-ring-loses-is-counted",
-            run: full_ring,
-        },
+        Check::new("5000-processes-are-all-seen-or-counted", processes),
+        Check::new("20000-file-operations-are-all-seen-or-counted", operations),
+        Check::new("what-a-full-ring-loses-is-counted", full_ring),
     ]
 }
 
@@ -117,7 +109,7 @@ fn settled(agent: &Agent, before: &Metrics, rule: &str, sensor: &str, made: u64)
             seen == made
         } else {
             // What others do at the same time may be lost with ours: a guest has no others, and the file ring hardly carries theirs.
-            let others = match (sensor, std::env::var_os("LAPWING_EXPECT_FLAVOUR")) {
+            let others = match (sensor, std::env::var_os(WANTED)) {
                 ("process", _) => u64::MAX / 2,
                 (_, Some(_)) => 0,
                 (_, None) => made / 1000,

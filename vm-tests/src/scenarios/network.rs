@@ -19,6 +19,8 @@ use crate::{
     place::{Place, copy_program, executable},
     scenario::{PROMPT, brief, fence, run_to_end},
     scenarios::Check,
+    verdict::Verdict,
+    world::World,
 };
 
 /// Debian's, not what a PATH of development tools has: that would be a script of bash.
@@ -27,10 +29,7 @@ const PYTHON: &str = "/usr/bin/python3";
 const SECRET: &str = "s3cr3t-of-the-test";
 
 pub fn checks() -> Vec<Check> {
-    vec![Check {
-        name: "network-rules-against-real-traffic",
-        run: network,
-    }]
+    vec![Check::judged("network-rules-against-real-traffic", network)]
 }
 
 /// Something to do over the network, and what looks alike and must not be noticed. `{url}`, `{ip}` and `{port}` are the server's; `{tmp}` and
@@ -133,17 +132,18 @@ const CASES: &[Case] = &[
     },
 ];
 
-fn network() -> Result<()> {
+fn network(_: &World) -> Result<Verdict> {
     let missing = ["curl", "bash"]
         .into_iter()
         .find(|program| executable(program).is_err());
     if missing.is_some() || !Path::new(PYTHON).is_file() {
-        println!("  SKIPPED: {} is not here", missing.unwrap_or(PYTHON));
-        return Ok(());
+        return Ok(Verdict::NotApplicable(format!(
+            "{} is not here",
+            missing.unwrap_or(PYTHON)
+        )));
     }
     let Some(ip) = own_address() else {
-        println!("  SKIPPED: this machine has no address but loopback");
-        return Ok(());
+        return Ok(Verdict::NotApplicable("no address but loopback".into()));
     };
     let place = Place::new("network")?;
     for directory in [&place.tmp, &place.bin] {
@@ -165,7 +165,7 @@ fn network() -> Result<()> {
     drop(server);
     agent.stop()?;
     match problems.is_empty() {
-        true => Ok(()),
+        true => Ok(Verdict::Seen),
         false => Err(Error(problems.join("\n"))),
     }
 }

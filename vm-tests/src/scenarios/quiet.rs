@@ -13,10 +13,7 @@ use crate::{
 const IDLE: Duration = Duration::from_secs(60);
 
 pub fn checks() -> Vec<Check> {
-    vec![Check {
-        name: "idle-production-is-silent",
-        run: idle,
-    }]
+    vec![Check::new("idle-production-is-silent", idle)]
 }
 
 fn idle() -> Result<()> {

@@ -16,10 +16,7 @@ use crate::{
 const BOUND: Duration = Duration::from_secs(10);
 
 pub fn checks() -> Vec<Check> {
-    vec![Check {
-        name: "reload-good-and-bad",
-        run: reload,
-    }]
+    vec![Check::new("reload-good-and-bad", reload)]
 }
 
 fn watch(id: &str, path: &Path) -> String {

@@ -19,10 +19,7 @@ use crate::{
 };
 
 pub fn checks() -> Vec<Check> {
-    vec![Check {
-        name: "replay-gives-the-live-alerts",
-        run: replay,
-    }]
+    vec![Check::new("replay-gives-the-live-alerts", replay)]
 }
 
 fn replay() -> Result<()> {

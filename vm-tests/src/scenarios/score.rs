@@ -14,14 +14,8 @@ use crate::{
 
 pub fn checks() -> Vec<Check> {
     vec![
-        Check {
-            name: "three-matches-of-40-alert-at-the-third",
-            run: third_of_40,
-        },
-        Check {
-            name: "repeats-become-one-summary",
-            run: summary,
-        },
+        Check::new("three-matches-of-40-alert-at-the-third", third_of_40),
+        Check::new("repeats-become-one-summary", summary),
     ]
 }
 
