@@ -2,7 +2,7 @@
 /* Creates the shared maps, and gives Rust the types of the wire format. */
 #include "common/maps.h"
 #include "common/watch_maps.h"
-#include "lw_net.h"
+#include "lw_tls.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -41,5 +41,6 @@ struct lw_types {
 	struct lw_net_rules net_rules;
 	struct lw_net_name net_name;
 	struct lw_net_path net_path;
+	struct lw_tls tls;
 };
 const volatile struct lw_types lw_types = {};

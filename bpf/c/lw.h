@@ -20,6 +20,7 @@ enum lw_kind {
 	LW_FILE = 7,
 	LW_FLOW = 8,
 	LW_SEGMENT = 9,
+	LW_TLS = 10,
 };
 
 enum lw_sensor {

@@ -50,6 +50,14 @@ impl Base {
         Ok(true)
     }
 
+    /// Creates the maps of the TLS probes, unless they are there. The network sensor's must be.
+    pub fn add_tls(&mut self) -> libbpf_rs::Result<()> {
+        if self.map("lw_tls_conns").is_some() {
+            return Ok(());
+        }
+        self.add("tls_base", None)
+    }
+
     /// Loads an object that only has maps; one of them may be sized.
     fn add(&mut self, source: &str, sized: Option<(&str, u32)>) -> libbpf_rs::Result<()> {
         let elf = SOURCES.iter().find(|s| s.name == source).map(Source::elf);

@@ -133,7 +133,7 @@ impl Sensors {
         for loaded in &self.loaded {
             let sensor = match loaded.source {
                 source if source.starts_with("file") => Sensor::File,
-                source if source.starts_with("net") => Sensor::Network,
+                source if source.starts_with("net") || source.starts_with("tls") => Sensor::Network,
                 _ => Sensor::Process,
             };
             *misses.entry(sensor).or_default() += loaded.programs().map(|(_, info)| info.recursion_misses).sum::<u64>();

@@ -4,6 +4,7 @@ mod file;
 mod net;
 mod process;
 mod tail;
+mod tls;
 
 use lapwing_engine::event::{Abi, BootTime, Event, Flavour, Header, ProcessKey, Syscall};
 
@@ -52,6 +53,7 @@ pub fn decode(record: &[u8], watches: &WatchNames) -> Result<Event, DecodeError>
         lw_kind::LW_FILE => file::event(front, &tail, watches)?,
         lw_kind::LW_FLOW => net::flow(front)?,
         lw_kind::LW_SEGMENT => net::segment(front, &tail)?,
+        lw_kind::LW_TLS => tls::data(front, &tail)?,
         _ => return Err(DecodeError::Unknown),
     };
     Ok(Event {

@@ -26,6 +26,7 @@ mod selftest;
 mod sensors;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod unavailable;
 mod watch;
 mod wire;
@@ -36,4 +37,5 @@ pub use options::Options;
 pub use reader::Reader;
 pub use seed::SeedError;
 pub use sensors::Sensors;
+pub use tls::TlsObject;
 pub use unavailable::{ApplyError, Unavailable};

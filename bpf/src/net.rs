@@ -71,6 +71,28 @@ pub(crate) const HOOKS: &[Hook] = &[
         }],
         unseen: "the bytes that connections carry",
     },
+    Hook {
+        sensor: Sensor::Network,
+        name: "tls-flow",
+        needed: |interest| interest.network.as_ref().is_some_and(|network| network.https),
+        variants: &[
+            Variant {
+                flavour: Flavour::Function,
+                object: "tls_flow",
+                programs: &["lw_net_tls_got", "lw_net_tls_send"],
+                optional: &[],
+                unseen: "the connection below TLS where the program, not its library, reads and writes the socket (node)",
+            },
+            Variant {
+                flavour: Flavour::Syscall,
+                object: "tls_flow",
+                programs: &["lw_net_tls_got"],
+                optional: &["lw_net_tls_sent"],
+                unseen: "the connection below TLS where the program, not its library, reads and writes the socket (node)",
+            },
+        ],
+        unseen: "which connection a TLS library uses: its peer is unknown",
+    },
 ];
 
 /// Real traffic for the self-test, which every network hook must notice.

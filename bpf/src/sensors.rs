@@ -20,6 +20,7 @@ use crate::{
     options::Options,
     reader::{Common, Reader},
     ring::Ring,
+    tls::{self, Tls, TlsObject},
     unavailable::{ApplyError, Unavailable},
     watch::{InstallError, Watches},
     wire::{lw_config, lw_want},
@@ -32,6 +33,7 @@ pub struct Sensors {
     pub(crate) common: Arc<Common>,
     watches: Option<Watches>,
     network: Option<NetworkRules>,
+    tls: Option<Tls>,
     options: Options,
     states: Vec<HookState>,
     /// Programs that do not work here, and whose substitutes do.
@@ -67,6 +69,7 @@ impl Sensors {
             common,
             watches: None,
             network: None,
+            tls: None,
             options: options.clone(),
             states: Vec::new(),
             substituted: BTreeSet::new(),
@@ -116,6 +119,7 @@ impl Sensors {
     fn install_network(&mut self, interest: &Interest) -> libbpf_rs::Result<()> {
         let Some(wanted) = &interest.network else {
             self.network = None;
+            self.tls = None;
             return Ok(());
         };
         if self.base.add_network(&self.options)? {
@@ -133,7 +137,28 @@ impl Sensors {
         }
         self.network
             .get_or_insert_with(NetworkRules::new)
-            .install(&self.base, wanted, interest.generation)
+            .install(&self.base, wanted, interest.generation)?;
+        if !wanted.https {
+            self.tls = None;
+        } else if self.tls.is_none() {
+            self.base.add_tls()?;
+            self.tls = Some(Tls::open(&self.base));
+        }
+        Ok(())
+    }
+
+    /// Starts the thread that finds the TLS libraries which programs use, if the rules want them and it does not run. It has the capabilities of
+    /// the caller: call it after dropping some, and now and then afterwards (a reload may want it). Until then only the libraries in the host's
+    /// own directories are probed.
+    pub fn find_tls(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.start();
+        }
+    }
+
+    /// The files whose TLS functions are probed now.
+    pub fn tls_objects(&self) -> Vec<TlsObject> {
+        self.tls.as_ref().map(Tls::objects).unwrap_or_default()
     }
 
     /// Tells of the sockets from before, by the ring.
@@ -177,7 +202,9 @@ impl Sensors {
 
     /// What became of every variant of every hook.
     pub fn hooks(&self) -> Vec<HookState> {
-        self.states.clone()
+        let mut states = self.states.clone();
+        states.push(tls::row(self.tls.as_ref()));
+        states
     }
 
     /// Excludes (and counts) what the process `pid` does: the agent itself.

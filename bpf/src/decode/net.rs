@@ -49,11 +49,7 @@ pub(super) fn segment(front: &[u8], tail: &Tail) -> Result<Body, DecodeError> {
     Ok(Body::Segment(Box::new(Segment {
         flow: FlowKey(raw.flow),
         direction: direction(raw.direction)?,
-        way: match lw_way(u32::from(raw.way)) {
-            lw_way::LW_RECEIVED => Way::Received,
-            lw_way::LW_SENT => Way::Sent,
-            _ => return Err(DecodeError::Unknown),
-        },
+        way: way(raw.way)?,
         endpoints: endpoints(&raw.ends),
         sequence: raw.sequence,
         ack: raw.ack,
@@ -63,7 +59,7 @@ pub(super) fn segment(front: &[u8], tail: &Tail) -> Result<Body, DecodeError> {
     })))
 }
 
-fn direction(raw: u8) -> Result<Direction, DecodeError> {
+pub(super) fn direction(raw: u8) -> Result<Direction, DecodeError> {
     match lw_direction(u32::from(raw)) {
         lw_direction::LW_UNKNOWN => Ok(Direction::Unknown),
         lw_direction::LW_INCOMING => Ok(Direction::Incoming),
@@ -72,7 +68,15 @@ fn direction(raw: u8) -> Result<Direction, DecodeError> {
     }
 }
 
-fn endpoints(raw: &lw_ends) -> Endpoints {
+pub(super) fn way(raw: u8) -> Result<Way, DecodeError> {
+    match lw_way(u32::from(raw)) {
+        lw_way::LW_RECEIVED => Ok(Way::Received),
+        lw_way::LW_SENT => Ok(Way::Sent),
+        _ => Err(DecodeError::Unknown),
+    }
+}
+
+pub(super) fn endpoints(raw: &lw_ends) -> Endpoints {
     Endpoints {
         local: address(raw.local, raw.local_port),
         remote: address(raw.remote, raw.remote_port),

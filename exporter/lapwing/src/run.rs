@@ -277,6 +277,8 @@ impl Agent {
 
     /// A mount may bring a watched path into being, or put another directory in its place.
     fn follow_mounts(&mut self) {
+        // Its thread must not have more than this one; a reload may want it for the first time.
+        self.sensors.find_tls();
         match self.sensors.refresh_watches() {
             Ok(true) => tracing::debug!("mounts changed; the watched paths were looked up again"),
             Ok(false) => {}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* From plaintext to records, within the budget of a message (see net_segment.bpf.c, which does the same for packets). */
+#ifndef LW_TLS_COPY_H
+#define LW_TLS_COPY_H
+
+#include "common/net_conn.h"
+#include "common/tls_maps.h"
+
+#define LW_TLS_CHUNK 32768 /* most bytes of one record */
+#define LW_TLS_CHUNKS 16 /* most records of one call */
+#define LW_TLS_SKIP_MAX (16u << 20) /* what is not copied is told at least that often: a process that is killed leaves no more untold */
+
+/* Some bytes of one call. */
+struct lw_tls_piece {
+	__u64 ssl;
+	__u64 buffer;
+	__u32 length;
+	__u8 way;
+	__u8 end;
+};
+
+static __always_inline void lw_tls_fill(struct lw_tls *r, struct lw_tls_conn *conn, const struct lw_tls_piece *p)
+{
+	lw_header(&r->header, LW_NETWORK, LW_TLS, sizeof(*r), LW_FUNCTION);
+	r->connection = p->ssl;
+	r->flow = conn->flow;
+	r->ends = conn->ends;
+	r->length = p->length;
+	r->way = p->way;
+	r->direction = conn->direction;
+	r->known = conn->known;
+	r->end = p->end;
+	conn->told = 1;
+}
+
+/* A record without bytes. */
+static __noinline int lw_tls_note(struct lw_tls_conn *conn, const struct lw_tls_piece *p)
+{
+	struct lw_tls r;
+
+	if (!conn || !p)
+		return 0;
+	lw_tls_fill(&r, conn, p);
+	lw_send(&lw_ring_network, LW_NETWORK, &r, sizeof(r));
+	return 0;
+}
+
+/* Tells what was not copied this way. */
+static __always_inline void lw_tls_skipped(struct lw_tls_conn *conn, __u64 ssl, __u32 way)
+{
+	struct lw_tls_piece p = { .ssl = ssl, .length = conn->skipped[way & 1], .way = way & 1 };
+
+	if (!p.length)
+		return;
+	conn->skipped[way & 1] = 0;
+	lw_tls_note(conn, &p);
+}
+
+/* A place in the ring must be reserved with a size that the verifier knows; the reader cuts what is too much. */
+#define LW_TLS_COPY(capacity)                                                                                      \
+	static __always_inline void lw_tls_copy_##capacity(void *ring, struct lw_tls_conn *conn,                   \
+							   const struct lw_tls_piece *p, __u64 n)                  \
+	{                                                                                                          \
+		struct {                                                                                           \
+			struct lw_tls tls;                                                                         \
+			__u16 field, length;                                                                       \
+			__u8 data[capacity];                                                                       \
+		} *r = bpf_ringbuf_reserve(ring, sizeof(*r), 0);                                                   \
+		__u32 size = sizeof(r->tls) + 4 + (((__u32)n + 3) & ~3u);                                          \
+                                                                                                                   \
+		if (!r) {                                                                                          \
+			lw_count(LW_NETWORK, LW_TRIED);                                                            \
+			lw_count(LW_NETWORK, LW_RING_FULL);                                                        \
+			return;                                                                                    \
+		}                                                                                                  \
+		lw_tls_fill(&r->tls, conn, p);                                                                     \
+		r->field = LW_DATA;                                                                                \
+		r->length = n;                                                                                     \
+		n -= 1;                                                                                            \
+		asm volatile("" : "+r"(n));                                                                        \
+		n &= capacity - 1;                                                                                 \
+		n += 1;                                                                                            \
+		/* The length is true all the same: userspace sees a hole. */                                      \
+		if (bpf_probe_read_user(r->data, n, (void *)p->buffer)) {                                          \
+			lw_count(LW_NETWORK, LW_READ_FAILED);                                                      \
+			size = sizeof(r->tls);                                                                     \
+		}                                                                                                  \
+		r->tls.header.size = size;                                                                         \
+		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);                                                           \
+	}
+
+LW_TLS_COPY(256)
+LW_TLS_COPY(1024)
+LW_TLS_COPY(4096)
+LW_TLS_COPY(16384)
+LW_TLS_COPY(32768)
+
+/* One record: the first `n` of the piece's bytes. */
+static __noinline int lw_tls_copy(struct lw_tls_conn *conn, const struct lw_tls_piece *p, __u32 n)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	void *ring = bpf_map_lookup_elem(&lw_ring_network, &cpu);
+
+	if (!ring || !conn || !p)
+		return 0;
+	if (n <= 256)
+		lw_tls_copy_256(ring, conn, p, n);
+	else if (n <= 1024)
+		lw_tls_copy_1024(ring, conn, p, n);
+	else if (n <= 4096)
+		lw_tls_copy_4096(ring, conn, p, n);
+	else if (n <= 16384)
+		lw_tls_copy_16384(ring, conn, p, n);
+	else
+		lw_tls_copy_32768(ring, conn, p, n);
+	return 0;
+}
+
+/* The end that speaks now did not speak last: a new message begins. */
+static __always_inline void lw_tls_turn(struct lw_tls_conn *conn, __u64 ssl, __u32 way, const struct lw_net_rules *rules)
+{
+	lw_tls_skipped(conn, ssl, !way);
+	conn->speaker = way + 1;
+	if (conn->direction != LW_UNKNOWN)
+		conn->asks = 1 + (conn->direction == LW_OUTGOING ? LW_SENT : LW_RECEIVED);
+	else if (!conn->asks)
+		conn->asks = way + 1;
+	conn->left[way & 1] = conn->asks == way + 1 ? rules->request : rules->response;
+}
+
+/* `length` bytes at `buffer` went `way`. */
+static __always_inline void lw_tls_passed(struct lw_tls_conn *conn, const struct lw_net_rules *rules, struct lw_tls_piece *p)
+{
+	__u32 way = p->way & 1, rest = p->length, n = rest;
+
+	if (conn->speaker != way + 1)
+		lw_tls_turn(conn, p->ssl, way, rules);
+	if (n > conn->left[way])
+		n = conn->left[way];
+	if (n > LW_TLS_CHUNK * LW_TLS_CHUNKS)
+		n = LW_TLS_CHUNK * LW_TLS_CHUNKS;
+	if (!n) {
+		conn->skipped[way] += rest;
+		if (conn->skipped[way] > LW_TLS_SKIP_MAX)
+			lw_tls_skipped(conn, p->ssl, way);
+		return;
+	}
+	conn->left[way] -= n;
+	for (int i = 0; i < LW_TLS_CHUNKS; i++) {
+		__u32 chunk = n > LW_TLS_CHUNK ? LW_TLS_CHUNK : n;
+
+		if (!chunk)
+			break;
+		p->length = chunk == n ? rest : chunk;
+		lw_tls_copy(conn, p, chunk);
+		p->buffer += chunk;
+		rest -= chunk;
+		n -= chunk;
+	}
+}
+
+#endif

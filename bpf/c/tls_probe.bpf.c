@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Plaintext at the door of a TLS library: SSL_read and SSL_write, and their _ex forms. Bytes are told when the call has returned: only then it
+ * is known how many went, and a program that is told to call again (node does) gives the same bytes once more.
+ */
+#define LW_NET_WALKS 1
+#include "common/net_wants.h"
+#include "common/tls_call.h"
+#include "common/tls_copy.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+SEC("uprobe")
+int lw_tls_read(struct lw_user_regs *regs)
+{
+	lw_tls_begin(regs, LW_RECEIVED, false);
+	return 0;
+}
+
+SEC("uprobe")
+int lw_tls_write(struct lw_user_regs *regs)
+{
+	lw_tls_begin(regs, LW_SENT, false);
+	return 0;
+}
+
+SEC("uprobe")
+int lw_tls_read_ex(struct lw_user_regs *regs)
+{
+	lw_tls_begin(regs, LW_RECEIVED, true);
+	return 0;
+}
+
+SEC("uprobe")
+int lw_tls_write_ex(struct lw_user_regs *regs)
+{
+	lw_tls_begin(regs, LW_SENT, true);
+	return 0;
+}
+
+/* The connection's state, made when it is new. */
+static __noinline struct lw_tls_conn *lw_tls_conn(__u64 ssl, bool make)
+{
+	struct lw_tls_key key = { .ssl = ssl, .pid = bpf_get_current_pid_tgid() >> 32 };
+	struct lw_tls_conn *conn = bpf_map_lookup_elem(&lw_tls_conns, &key), new = {};
+	__u64 start = lw_current_start();
+
+	if (conn && conn->start == start)
+		return conn;
+	if (!make)
+		return NULL;
+	new.start = start;
+	if (bpf_map_update_elem(&lw_tls_conns, &key, &new, BPF_ANY))
+		return NULL;
+	return bpf_map_lookup_elem(&lw_tls_conns, &key);
+}
+
+/* The socket below, when the call used one. */
+static __always_inline void lw_tls_tie(struct lw_tls_conn *conn, __u64 sock)
+{
+	struct lw_conn *below = sock ? lw_conn_of((void *)sock) : NULL;
+
+	if (!below)
+		return;
+	conn->flow = below->id;
+	conn->ends = below->ends;
+	conn->direction = below->direction;
+	conn->self = !!(below->flags & LW_CONN_SELF);
+	conn->known = 1;
+}
+
+static __always_inline bool lw_tls_wanted(struct lw_tls_conn *conn, struct lw_net_rules *rules)
+{
+	if (conn->self || lw_is_self(LW_NETWORK)) {
+		if (conn->self)
+			lw_count(LW_NETWORK, LW_SELF);
+		return false;
+	}
+	if (!conn->told || conn->generation != rules->generation) {
+		conn->wanted = lw_net_wants(rules, (struct task_struct *)bpf_get_current_task(), 0);
+		conn->generation = rules->generation;
+	}
+	return conn->wanted;
+}
+
+SEC("uretprobe")
+int lw_tls_done(struct lw_user_regs *regs)
+{
+	struct lw_net_rules *rules = lw_net();
+	struct lw_tls_thread *thread = lw_tls_thread(false);
+	struct lw_tls_call *slot = thread ? lw_tls_slot(thread, regs->sp) : NULL, call;
+	struct lw_tls_conn *conn;
+	struct lw_tls_piece p = {};
+	__u64 sock;
+
+	if (!slot && thread && thread->done == regs->sp)
+		return 0;
+	if (!slot || !rules) {
+		lw_count(LW_NETWORK, LW_TRIED);
+		lw_count(LW_NETWORK, LW_NO_MEMORY);
+		return 0;
+	}
+	call = *slot;
+	slot->stack = 0;
+	thread->done = call.stack;
+	sock = thread->sock;
+	thread->ssl = 0;
+	thread->sock = 0;
+	p.length = lw_tls_result(regs, &call);
+	/* A function of the library that the outer one called has told it. */
+	if (p.length && thread->told_ssl == call.ssl && thread->told_way == call.way && (__s32)(thread->told_serial - call.serial) > 0)
+		return 0;
+	if (!p.length && !sock)
+		return 0;
+	conn = lw_tls_conn(call.ssl, true);
+	if (!conn) {
+		lw_count(LW_NETWORK, LW_TRIED);
+		lw_count(LW_NETWORK, LW_NO_MEMORY);
+		return 0;
+	}
+	lw_tls_tie(conn, sock);
+	if (!p.length || !lw_tls_wanted(conn, rules))
+		return 0;
+	thread->told_ssl = call.ssl;
+	thread->told_way = call.way;
+	thread->told_serial = call.serial;
+	p.ssl = call.ssl;
+	p.buffer = call.buffer;
+	p.way = call.way;
+	lw_tls_passed(conn, rules, &p);
+	return 0;
+}
+
+SEC("uprobe")
+int lw_tls_free(struct lw_user_regs *regs)
+{
+	struct lw_tls_piece p = { .ssl = LW_PARAMETER_0(regs), .end = 1 };
+	struct lw_tls_key key = { .ssl = p.ssl, .pid = bpf_get_current_pid_tgid() >> 32 };
+	struct lw_tls_conn *conn = bpf_map_lookup_elem(&lw_tls_conns, &key);
+
+	if (!conn)
+		return 0;
+	if (conn->told && conn->start == lw_current_start()) {
+		lw_tls_skipped(conn, p.ssl, LW_RECEIVED);
+		lw_tls_skipped(conn, p.ssl, LW_SENT);
+		lw_tls_note(conn, &p);
+	}
+	bpf_map_delete_elem(&lw_tls_conns, &key);
+	return 0;
+}

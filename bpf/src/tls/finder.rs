@@ -1,0 +1,246 @@
+//! Finds the TLS libraries that processes use, probes each once, and lets go of those that nobody uses any more.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    os::fd::AsRawFd as _,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use libbpf_rs::{Link, Object, UprobeOpts};
+
+use super::{
+    doors::{self, Door},
+    elf::Elf,
+    maps::{self, Mapped, Mapping},
+    open::{self, FileSystems, Opened},
+};
+use crate::libbpf_log;
+
+/// Files that were looked at and are remembered; past it all are looked at again.
+const REMEMBERED: usize = 65536;
+/// Files that are probed at once; each holds some twelve descriptors.
+const MOST: usize = 256;
+const SCAN: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(50);
+/// Where this host keeps its libraries.
+const OWN: &[&str] = &[
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/local/lib",
+    "/usr/local/lib64",
+];
+
+/// A file whose TLS functions are probed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsObject {
+    /// Its path, as the process has it by which it was found.
+    pub path: String,
+    /// Functions that are probed.
+    pub functions: usize,
+    /// Those of them that are probed at an instruction which the kernel must single-step.
+    pub slow: usize,
+    /// Kept though no process uses it: one of the host's own libraries.
+    pub standing: bool,
+}
+
+/// What the finder's thread tells others.
+#[derive(Default)]
+pub(crate) struct Shared {
+    pub stop: AtomicBool,
+    pub objects: Mutex<Vec<TlsObject>>,
+    /// Files that could not be looked at, or not be probed.
+    pub missed: AtomicU64,
+    /// Why the last one was not.
+    pub why: Mutex<Option<String>>,
+}
+
+/// Device and inode as stat(2) says.
+type FileId = (u64, u64);
+
+struct Probed {
+    _links: Vec<Link>,
+    object: TlsObject,
+}
+
+pub(crate) struct Finder {
+    probes: Object,
+    probed: HashMap<FileId, Probed>,
+    /// What became of each file that was seen: None when it has nothing to probe.
+    known: HashMap<Mapped, Option<FileId>>,
+    shared: Arc<Shared>,
+}
+
+impl Finder {
+    pub fn new(probes: Object, shared: Arc<Shared>) -> Finder {
+        Finder {
+            probes,
+            probed: HashMap::new(),
+            known: HashMap::new(),
+            shared,
+        }
+    }
+
+    /// Probes the libraries of this host that programs will most likely use, so that the first one is not missed.
+    pub fn add_own(&mut self) {
+        let places = OWN.iter().map(|place| (*place).to_owned());
+        let below = OWN.iter().flat_map(|place| directories(place));
+        for place in places.chain(below).collect::<Vec<_>>() {
+            for path in entries(&place).filter(|path| is_library(path)).collect::<Vec<_>>() {
+                match open::own(&path) {
+                    Ok(opened) => drop(self.probe(&opened, &path, true)),
+                    Err(why) => self.miss(&path, &why),
+                }
+            }
+        }
+        self.tell();
+    }
+
+    /// Looks for libraries until it is told to stop.
+    pub fn run(mut self) {
+        let mut next = Instant::now();
+        while !self.shared.stop.load(Ordering::Relaxed) {
+            if Instant::now() >= next {
+                self.scan();
+                next = Instant::now() + SCAN;
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Looks at what all processes have mapped; lets go of what none has.
+    fn scan(&mut self) {
+        let mut systems = FileSystems::new();
+        let mut used = HashSet::new();
+        if self.known.len() > REMEMBERED {
+            self.known.clear();
+        }
+        for pid in maps::processes() {
+            if self.shared.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let text = maps::of(pid);
+            for mapping in maps::executable(&text) {
+                let found = match self.known.get(&mapping.file) {
+                    Some(found) => *found,
+                    None => {
+                        let found = self.examine(pid, &mapping, &mut systems);
+                        self.known.insert(mapping.file, found);
+                        found
+                    }
+                };
+                used.extend(found);
+            }
+        }
+        self.probed
+            .retain(|id, probed| probed.object.standing || used.contains(id));
+        let probed = &self.probed;
+        self.known
+            .retain(|_, found| found.is_none_or(|id| probed.contains_key(&id)));
+        self.tell();
+    }
+
+    fn examine(&mut self, pid: u32, mapping: &Mapping<'_>, systems: &mut FileSystems) -> Option<FileId> {
+        match open::mapped(pid, mapping, systems) {
+            Ok(opened) => self.probe(&opened, mapping.path, false),
+            Err(why) => {
+                self.miss(mapping.path, &why);
+                None
+            }
+        }
+    }
+
+    /// Probes a file if it is a TLS library and not probed yet.
+    fn probe(&mut self, opened: &Opened, path: &str, standing: bool) -> Option<FileId> {
+        if self.probed.contains_key(&opened.id) {
+            return Some(opened.id);
+        }
+        let doors = doors::doors(&Elf::parse(&opened.file)?);
+        if doors.is_empty() {
+            return None;
+        }
+        if self.probed.len() >= MOST {
+            self.miss(path, "too many files are probed already");
+            return None;
+        }
+        match self.attach(opened, &doors) {
+            Ok(links) => {
+                let object = TlsObject {
+                    path: path.to_owned(),
+                    functions: doors.len(),
+                    slow: doors.iter().filter(|door| !door.cheap).count(),
+                    standing,
+                };
+                tracing::debug!(path, ?object, "the TLS functions of this file are probed");
+                self.probed.insert(opened.id, Probed { _links: links, object });
+                Some(opened.id)
+            }
+            Err(why) => {
+                self.miss(path, &why);
+                None
+            }
+        }
+    }
+
+    /// Returns last: a return whose begin was not seen would count as lost.
+    fn attach(&self, opened: &Opened, doors: &[Door]) -> Result<Vec<Link>, String> {
+        let path = format!("/proc/self/fd/{}", opened.file.as_raw_fd());
+        let begins = doors.iter().map(|door| (door, door.program, false));
+        let returns = doors.iter().filter(|door| door.returns);
+        let returns = returns.map(|door| (door, doors::RETURN, true));
+        begins
+            .chain(returns)
+            .map(|(door, program, retprobe)| {
+                let program = self.probes.progs_mut().find(|p| p.name() == program);
+                let program = program.ok_or("no such program")?;
+                let options = UprobeOpts {
+                    retprobe,
+                    ..UprobeOpts::default()
+                };
+                let offset = usize::try_from(door.offset).map_err(|error| error.to_string())?;
+                libbpf_log::clear();
+                program
+                    .attach_uprobe_with_opts(-1, &path, offset, options)
+                    .map_err(|error| libbpf_log::explain(&error))
+            })
+            .collect()
+    }
+
+    fn miss(&self, path: &str, why: &str) {
+        tracing::debug!(path, why, "the TLS functions of this file, if it has any, are not seen");
+        self.shared.missed.fetch_add(1, Ordering::Relaxed);
+        *self.shared.why.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(format!("{path}: {why}"));
+    }
+
+    fn tell(&self) {
+        let mut objects: Vec<_> = self.probed.values().map(|probed| probed.object.clone()).collect();
+        objects.sort_by(|a, b| a.path.cmp(&b.path));
+        *self
+            .shared
+            .objects
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner()) = objects;
+    }
+}
+
+/// libssl.so.3, libssl.so.1.1, libssl-1a2b.so.1.1.
+fn is_library(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.starts_with("libssl") && name.contains(".so")
+}
+
+fn entries(place: &str) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(place).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.path().into_os_string().into_string().ok())
+}
+
+/// The directories of architectures: x86_64-linux-gnu.
+fn directories(place: &str) -> impl Iterator<Item = String> {
+    entries(place).filter(|path| path.contains("-linux-"))
+}
