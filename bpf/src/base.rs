@@ -45,9 +45,15 @@ impl Base {
         if self.map(CONNECTIONS).is_some() {
             return Ok(false);
         }
-        self.add("net_base", Some((CONNECTIONS, options.connections)))?;
-        self.add_ring(Sensor::Network, "lw_ring_network", options.network_ring)?;
-        Ok(true)
+        let before = self.objects.len();
+        let made = self
+            .add("net_base", Some((CONNECTIONS, options.connections)))
+            .and_then(|()| self.add_ring(Sensor::Network, "lw_ring_network", options.network_ring));
+        if made.is_err() {
+            // All or none: half of them would pass for all the next time.
+            self.objects.truncate(before);
+        }
+        made.map(|()| true)
     }
 
     /// Creates the maps of the TLS probes, unless they are there. The network sensor's must be.

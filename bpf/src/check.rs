@@ -1,58 +1,60 @@
 //! What the host must have before anything is loaded.
 
-use std::path::Path;
+use std::{
+    fs::{self, File},
+    io::Read as _,
+};
 
 use libbpf_rs::libbpf_sys;
 
-use crate::unavailable::Unavailable;
+use crate::{capability::Capabilities, unavailable::Unavailable};
 
 /// Inode number of the initial PID namespace, fixed in the kernel (PROC_PID_INIT_INO).
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+/// PROC_SUPER_MAGIC of linux/magic.h.
+const PROC: u64 = 0x9fa0;
+/// BTF_MAGIC of linux/btf.h, in this machine's byte order.
+const BTF: u16 = 0xeb9f;
+/// Where the kernel tells its types.
+const TYPES: &str = "/sys/kernel/btf/vmlinux";
 
-const SYS_ADMIN: u32 = 21;
-/// What loading needs; CAP_SYS_ADMIN stands for the first two.
-const NEEDED: &[(u32, &str)] = &[
-    (39, "CAP_BPF"),
-    (38, "CAP_PERFMON"),
-    (2, "CAP_DAC_READ_SEARCH"),
-    (19, "CAP_SYS_PTRACE"),
-];
-
-/// Checks capabilities, BTF, bpf() and the PID namespace.
+/// Checks /proc, capabilities, the PID namespace, BTF and bpf().
 pub(crate) fn host() -> Result<(), Unavailable> {
-    capabilities()?;
-    pid_namespace()?;
-    if !Path::new("/sys/kernel/btf/vmlinux").exists() {
-        return Err(Unavailable::NoBtf);
+    proc()?;
+    let missing = Capabilities::held().missing();
+    if !missing.is_empty() {
+        return Err(Unavailable::NotRoot { missing });
     }
+    pid_namespace()?;
+    types()?;
     bpf()
 }
 
-fn capabilities() -> Result<(), Unavailable> {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))
-        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
-        .unwrap_or(u64::MAX); // no /proc to ask: let the kernel answer
-    let has = |bit: u32| effective >> bit & 1 == 1;
-    let missing: Vec<_> = NEEDED
-        .iter()
-        .filter(|(bit, _)| !(has(*bit) || *bit >= 38 && has(SYS_ADMIN)))
-        .map(|(_, name)| *name)
-        .collect();
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(Unavailable::NotRoot { missing })
+fn proc() -> Result<(), Unavailable> {
+    let mounted = rustix::fs::statfs("/proc").is_ok_and(|found| found.f_type as u64 == PROC);
+    match mounted && fs::metadata("/proc/self").is_ok() {
+        true => Ok(()),
+        false => Err(Unavailable::NoProc),
     }
 }
 
 fn pid_namespace() -> Result<(), Unavailable> {
     use std::os::unix::fs::MetadataExt;
-    match std::fs::metadata("/proc/self/ns/pid") {
+    match fs::metadata("/proc/self/ns/pid") {
         Ok(namespace) if namespace.ino() != INITIAL_PID_NAMESPACE => Err(Unavailable::NotHostPidNamespace),
         _ => Ok(()),
+    }
+}
+
+/// Whether the kernel's types are there: a file that is empty or covered by another is as good as none.
+fn types() -> Result<(), Unavailable> {
+    let no = |why: String| Err(Unavailable::NoBtf { why });
+    let mut magic = [0; 2];
+    match File::open(TYPES).and_then(|mut file| file.read_exact(&mut magic)) {
+        Ok(()) if u16::from_ne_bytes(magic) == BTF => Ok(()),
+        Ok(()) => no(format!("{TYPES} is not what a kernel writes there")),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => no(format!("{TYPES} is empty")),
+        Err(error) => no(format!("{TYPES}: {error}")),
     }
 }
 

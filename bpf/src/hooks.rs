@@ -64,7 +64,7 @@ pub struct HookState {
     /// Attached or why not.
     pub state: State,
     /// What is therefore not seen; empty when nothing is missing.
-    pub unseen: &'static str,
+    pub unseen: String,
 }
 
 /// State of one variant.

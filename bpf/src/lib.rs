@@ -7,6 +7,7 @@
 //! [`Event`]: lapwing_engine::event::Event
 
 mod base;
+mod capability;
 mod check;
 mod cost;
 pub mod decode;
@@ -15,9 +16,11 @@ mod file;
 mod hooks;
 mod libbpf_log;
 mod loader;
+mod lockdown;
 mod net;
 mod object;
 mod options;
+mod present;
 mod process;
 mod reader;
 mod ring;
@@ -34,6 +37,7 @@ mod wire;
 pub use cost::{Loss, ProgramCost};
 pub use hooks::{HookState, State};
 pub use options::Options;
+pub use present::{Present, present};
 pub use reader::Reader;
 pub use seed::SeedError;
 pub use sensors::Sensors;

@@ -1,14 +1,24 @@
 //! Loads programs of one object and attaches them, each by itself: one that fails takes no other with it.
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     os::fd::AsRawFd as _,
 };
 
-use libbpf_rs::{Btf, Link, Object, ObjectBuilder, OpenObject, btf::types::Func};
+use libbpf_rs::{
+    Btf, ErrorKind, Link, Object, ObjectBuilder, OpenObject,
+    btf::types::{Func, Typedef},
+};
 
-use crate::{base::Base, libbpf_log, net::cgroup, object::SOURCES};
+use crate::{
+    base::Base,
+    capability::{Capabilities, NET_ADMIN},
+    libbpf_log,
+    net::{self, cgroup},
+    object::SOURCES,
+};
 
 /// Functions that newer kernels call otherwise, with the same arguments: what a program's section says, and the new name.
 const RENAMED: &[(&str, &str)] = &[("do_filp_open", "do_file_open") /* by 7.2 */];
@@ -27,21 +37,22 @@ pub(crate) type Refusals = BTreeMap<&'static str, String>;
 /// Loads and attaches `programs` of `source`. What the kernel lacks or refuses is in the refusals.
 pub(crate) fn attach(
     base: &Base,
+    types: &KernelTypes,
     source: &'static str,
     programs: &BTreeSet<&'static str>,
 ) -> (Option<Loaded>, Refusals) {
     let mut refusals = Refusals::new();
     let mut wanted = programs.clone();
-    match missing(source, programs) {
+    match missing(types, source, programs) {
         Ok(missing) => {
-            for (program, function) in missing {
+            for (program, what) in missing {
                 wanted.remove(program);
-                refusals.insert(program, format!("this kernel has no function {function}"));
+                refusals.insert(program, format!("this kernel has no {what}"));
             }
         }
         Err(why) => return (None, all(programs, &why)),
     }
-    let object = match load(base, source, &wanted) {
+    let object = match load_with(base, types, source, &wanted) {
         Ok(object) => object,
         Err(why) if wanted.len() <= 1 => {
             refusals.extend(all(&wanted, &why));
@@ -50,12 +61,12 @@ pub(crate) fn attach(
         Err(_) => {
             // One of them fails: find out which by loading each alone.
             for program in wanted.clone() {
-                if let Err(why) = load(base, source, &BTreeSet::from([program])) {
+                if let Err(why) = load_with(base, types, source, &BTreeSet::from([program])) {
                     wanted.remove(program);
                     refusals.insert(program, why);
                 }
             }
-            match load(base, source, &wanted) {
+            match load_with(base, types, source, &wanted) {
                 Ok(object) if !wanted.is_empty() => object,
                 Ok(_) => return (None, refusals),
                 Err(why) => {
@@ -85,12 +96,21 @@ pub(crate) fn attach(
 
 /// Opens `source` with only `programs` to be loaded, its shared maps taken from the base, and loads it.
 pub(crate) fn load(base: &Base, source: &str, programs: &BTreeSet<&'static str>) -> Result<Object, String> {
+    load_with(base, &KernelTypes::default(), source, programs)
+}
+
+fn load_with(
+    base: &Base,
+    types: &KernelTypes,
+    source: &str,
+    programs: &BTreeSet<&'static str>,
+) -> Result<Object, String> {
     let mut open = open(source)?;
     for mut program in open.progs_mut() {
         let wanted = programs.iter().any(|name| program.name() == *name);
         program.set_autoload(wanted);
         if let Some((old, new)) = RENAMED.iter().find(|(old, _)| wanted && hooks(program.section(), old))
-            && !has_function(&kernel_types()?, old)
+            && !has_function(types.get()?, old)
         {
             program
                 .set_attach_target(0, Some((*new).to_owned()))
@@ -100,7 +120,18 @@ pub(crate) fn load(base: &Base, source: &str, programs: &BTreeSet<&'static str>)
     base.share(&mut open)
         .map_err(|error| format!("sharing maps with {source}: {error}"))?;
     libbpf_log::clear();
-    open.load().map_err(|error| libbpf_log::explain(&error))
+    open.load().map_err(|error| refusal(&error, programs))
+}
+
+/// Why a load was refused.
+fn refusal(error: &libbpf_rs::Error, programs: &BTreeSet<&'static str>) -> String {
+    let on_packets = programs.iter().any(|program| net::on_packets(program));
+    if error.kind() == ErrorKind::PermissionDenied && on_packets && !Capabilities::held().has(NET_ADMIN) {
+        return format!(
+            "lapwing has no CAP_NET_ADMIN, which programs on packets need ({error}): give it that, or run it as root"
+        );
+    }
+    libbpf_log::explain(error)
 }
 
 /// Whether a program's section says that it hooks `function`.
@@ -108,8 +139,15 @@ fn hooks(section: &OsStr, function: &str) -> bool {
     matches!(section.to_str().and_then(|section| section.split_once('/')), Some(("fentry" | "fexit", hooked)) if hooked == function)
 }
 
-fn kernel_types() -> Result<Btf<'static>, String> {
-    Btf::from_vmlinux().map_err(|error| format!("reading the kernel's BTF: {error}"))
+/// The kernel's types, read once they are needed: some five megabytes, so they are not kept for longer than a choice takes.
+#[derive(Default)]
+pub(crate) struct KernelTypes(OnceCell<Result<Btf<'static>, String>>);
+
+impl KernelTypes {
+    fn get(&self) -> Result<&Btf<'static>, String> {
+        let read = || Btf::from_vmlinux().map_err(|error| format!("reading the kernel's BTF: {error}"));
+        self.0.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
 }
 
 fn has_function(types: &Btf<'_>, function: &str) -> bool {
@@ -127,42 +165,51 @@ fn open(source: &str) -> Result<OpenObject, String> {
         .map_err(|error| format!("opening {source}: {error}"))
 }
 
-/// Those of `programs` that hook a function which the kernel does not have, with its name.
-fn missing(source: &str, programs: &BTreeSet<&'static str>) -> Result<Vec<(&'static str, String)>, String> {
+/// Those of `programs` that hook something which the kernel does not have, with what it is.
+fn missing(
+    types: &KernelTypes,
+    source: &str,
+    programs: &BTreeSet<&'static str>,
+) -> Result<Vec<(&'static str, String)>, String> {
     let open = open(source)?;
     let mut hooked = Vec::new();
     for program in programs {
-        let section = open
-            .progs()
-            .find(|p| p.name() == *program)
-            .map(|p| p.section().to_string_lossy().into_owned());
-        match section {
-            None => hooked.push((*program, None)),
-            Some(section) => {
-                if let Some(("fentry" | "fexit", function)) = section.split_once('/') {
-                    hooked.push((*program, Some(function.to_owned())));
-                }
-            }
-        }
+        let found = open.progs().find(|p| p.name() == *program);
+        let section = found.map(|p| p.section().to_string_lossy().into_owned());
+        hooked.push((*program, section));
     }
-    if hooked.is_empty() {
-        return Ok(Vec::new());
-    }
-    let types = kernel_types()?;
-    let has = |function: &str| {
-        let new = RENAMED.iter().find(|(old, _)| *old == function);
-        has_function(&types, function) || new.is_some_and(|(_, new)| has_function(&types, new))
-    };
+    let types = types.get()?;
     Ok(hooked
         .into_iter()
-        .filter_map(|(program, function)| match function {
-            None => Some((program, format!("for {program} on this architecture"))),
-            Some(function) => (!has(&function)).then_some((program, function)),
+        .filter_map(|(program, section)| {
+            let what = match section {
+                None => Some(format!("function for {program} on this architecture")),
+                Some(section) => lacks(types, section.split_once('/')?),
+            };
+            Some((program, what?))
         })
         .collect())
 }
 
-fn link(object: &Object, program: &str) -> Result<Link, String> {
+/// What the kernel lacks for a program whose section is `kind/name`.
+fn lacks(types: &Btf<'_>, (kind, name): (&str, &str)) -> Option<String> {
+    let (has, what) = match kind {
+        "fentry" | "fexit" => {
+            let new = RENAMED.iter().find(|(old, _)| *old == name);
+            let has = has_function(types, name) || new.is_some_and(|(_, new)| has_function(types, new));
+            (has, "function")
+        }
+        // The kernel's type of a tracepoint's handlers has its name.
+        "tp_btf" => {
+            let handler = format!("btf_trace_{name}");
+            (types.type_by_name::<Typedef<'_>>(&handler).is_some(), "tracepoint")
+        }
+        _ => return None,
+    };
+    (!has).then(|| format!("{what} {name}"))
+}
+
+fn link(object: &Object, program: &'static str) -> Result<Link, String> {
     let found = object.progs_mut().find(|p| p.name() == program);
     libbpf_log::clear();
     let found = found.ok_or_else(|| format!("no program {program}"))?;
@@ -170,7 +217,7 @@ fn link(object: &Object, program: &str) -> Result<Link, String> {
         let root = cgroup::root()?;
         return found
             .attach_cgroup(root.as_raw_fd())
-            .map_err(|error| libbpf_log::explain(&error));
+            .map_err(|error| refusal(&error, &BTreeSet::from([program])));
     }
     found.attach().map_err(|error| libbpf_log::explain(&error))
 }

@@ -95,6 +95,11 @@ pub(crate) const HOOKS: &[Hook] = &[
     },
 ];
 
+/// Whether a program sees packets, which needs CAP_NET_ADMIN.
+pub(crate) fn on_packets(program: &str) -> bool {
+    ["lw_net_ingress", "lw_net_egress"].contains(&program)
+}
+
 /// Real traffic for the self-test, which every network hook must notice.
 pub(crate) fn act() {
     let done = talk((Ipv4Addr::LOCALHOST, 0).into()).or_else(|_| talk((Ipv6Addr::LOCALHOST, 0).into()));

@@ -22,7 +22,9 @@ impl Sensors {
     /// Every process that runs now, as `Body::Snapshot`, parents before children. Also tells the kernel's memory of credentials, and has it tell
     /// of the connections that are there, by the ring.
     pub fn seed(&mut self) -> Result<Vec<Event>, SeedError> {
-        let records = self.iterate().map_err(SeedError)?;
+        let records = self.iterate();
+        self.seed_network();
+        let records = records.map_err(SeedError)?;
         let mut events = Vec::new();
         let mut rest = records.as_slice();
         // The header of a record begins with time, start and seq; its size is the u32 behind them.
@@ -42,7 +44,6 @@ impl Sensors {
         events.iter_mut().for_each(proc::add_arguments);
         let hidden = proc::parents(&events);
         events.extend(hidden);
-        self.seed_network();
         Ok(parents_first(events))
     }
 

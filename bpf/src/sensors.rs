@@ -3,7 +3,7 @@
 mod choose;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, atomic::Ordering},
 };
 
@@ -12,6 +12,7 @@ use libbpf_rs::MapCore;
 
 use crate::{
     base::Base,
+    capability::Capabilities,
     check, cost,
     hooks::{HookState, State},
     libbpf_log,
@@ -21,7 +22,7 @@ use crate::{
     reader::{Common, Reader},
     ring::Ring,
     tls::{self, Tls, TlsObject},
-    unavailable::{ApplyError, Unavailable},
+    unavailable::{ApplyError, Unavailable, memory_advice},
     watch::{InstallError, Watches},
     wire::{lw_config, lw_want},
 };
@@ -36,6 +37,10 @@ pub struct Sensors {
     tls: Option<Tls>,
     options: Options,
     states: Vec<HookState>,
+    /// Sensors that have nothing to work with (maps that the kernel does not make), and why: their hooks are refused, the others work.
+    unusable: BTreeMap<Sensor, String>,
+    /// The capabilities when the hooks were last settled.
+    held: Capabilities,
     /// Programs that do not work here, and whose substitutes do.
     substituted: BTreeSet<&'static str>,
     config: lw_config,
@@ -59,7 +64,14 @@ impl Sensors {
         }
         let mut reader = Reader::new(rings, Arc::clone(&common));
         let stats = if options.stats {
-            cost::Stats::enable().ok()
+            cost::Stats::enable()
+                .inspect_err(|error| {
+                    tracing::warn!(
+                        %error,
+                        "agent.bpf_stats: the kernel does not measure BPF programs for lapwing (CAP_SYS_ADMIN): their runs and times stay 0"
+                    )
+                })
+                .ok()
         } else {
             None
         };
@@ -72,6 +84,8 @@ impl Sensors {
             tls: None,
             options: options.clone(),
             states: Vec::new(),
+            unusable: BTreeMap::new(),
+            held: Capabilities::held(),
             substituted: BTreeSet::new(),
             config: lw_config {
                 generation: 0,
@@ -82,13 +96,15 @@ impl Sensors {
             _stats: stats,
         };
         sensors.configure(interest, true).map_err(Unavailable::maps)?;
-        sensors
-            .install(interest)
-            .map_err(|error| Unavailable::Maps { why: error.to_string() })?;
-        sensors.install_network(interest).map_err(Unavailable::maps)?;
+        if let Err(error) = sensors.install(interest) {
+            sensors.unusable.insert(Sensor::File, error.to_string());
+        }
+        if let Err(error) = sensors.install_network(interest) {
+            sensors.unusable.insert(Sensor::Network, maps_refused(&error));
+        }
         sensors.choose(interest, Some(&mut reader));
         if let Some(why) = sensors.lifecycle_refused() {
-            return Err(Unavailable::NoLifecycle { why });
+            return Err(Unavailable::lifecycle(why));
         }
         sensors.exclude_self(std::process::id());
         Ok((sensors, reader))
@@ -96,9 +112,10 @@ impl Sensors {
 
     /// Makes the kernel judge by `interest` from now on: attaches what is newly needed, detaches what is not.
     pub fn apply(&mut self, interest: &Interest) -> Result<(), ApplyError> {
-        self.install(interest).map_err(|error| ApplyError(error.to_string()))?;
-        self.install_network(interest)
-            .map_err(|error| ApplyError(error.to_string()))?;
+        let installed = self.install(interest).map_err(|error| error.to_string());
+        self.usable(Sensor::File, installed)?;
+        let installed = self.install_network(interest).map_err(|error| maps_refused(&error));
+        self.usable(Sensor::Network, installed)?;
         let anew = wants_credentials(interest) && self.config.flags & lw_want::LW_WANT_CREDENTIALS.0 == 0;
         self.configure(interest, !anew)
             .map_err(|error| ApplyError(error.to_string()))?;
@@ -113,6 +130,21 @@ impl Sensors {
             self.seed_network();
         }
         Ok(())
+    }
+
+    /// A sensor that had nothing to work with may have it now; one that still has not is no reason to refuse new rules.
+    fn usable(&mut self, sensor: Sensor, installed: Result<(), String>) -> Result<(), ApplyError> {
+        match installed {
+            Ok(()) => {
+                self.unusable.remove(&sensor);
+                Ok(())
+            }
+            Err(why) if self.unusable.contains_key(&sensor) => {
+                self.unusable.insert(sensor, why);
+                Ok(())
+            }
+            Err(why) => Err(ApplyError(why)),
+        }
     }
 
     /// Tells the network hooks what the rules want; makes their maps when they are wanted for the first time.
@@ -203,7 +235,7 @@ impl Sensors {
     /// What became of every variant of every hook.
     pub fn hooks(&self) -> Vec<HookState> {
         let mut states = self.states.clone();
-        states.push(tls::row(self.tls.as_ref()));
+        states.push(tls::row(self.tls.as_ref(), self.held));
         states
     }
 
@@ -239,6 +271,10 @@ impl Sensors {
     pub(crate) fn undecoded(&self, sensor: Sensor) -> u64 {
         self.common.undecoded[sensor as usize].load(Ordering::Relaxed)
     }
+}
+
+fn maps_refused(error: &libbpf_rs::Error) -> String {
+    format!("the kernel does not make its maps ({error}); {}", memory_advice())
 }
 
 fn wants_credentials(interest: &Interest) -> bool {

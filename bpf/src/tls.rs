@@ -17,6 +17,7 @@ use lapwing_engine::event::{Flavour, Sensor};
 
 use crate::{
     base::Base,
+    capability::Capabilities,
     hooks::{HookState, State},
     loader,
 };
@@ -25,6 +26,7 @@ use finder::{Finder, Shared};
 
 /// How long the end waits for the probes to be let go.
 const PATIENCE: Duration = Duration::from_secs(2);
+const NAME: &str = "tls-library";
 const UNSEEN: &str = "what TLS libraries encrypt and decrypt";
 const UNSEEN_BUT: &str = "TLS by other libraries (GnuTLS, NSS, Go, rustls, Java), by OpenSSL inside programs that do not export it, by 32-bit programs; QUIC; kTLS by sendfile";
 
@@ -93,17 +95,19 @@ impl Drop for Tls {
 }
 
 /// How the probes are, for people.
-pub(crate) fn row(tls: Option<&Tls>) -> HookState {
+pub(crate) fn row(tls: Option<&Tls>, held: Capabilities) -> HookState {
     let (state, unseen) = match tls {
         None => (State::NotNeeded, ""),
         Some(Tls { refused: Some(why), .. }) => (State::Refused { why: why.clone() }, UNSEEN),
         Some(_) => (State::Attached, UNSEEN_BUT),
     };
+    let lost = held.unseen(Sensor::Network, NAME).filter(|_| state == State::Attached);
+    let unseen: Vec<_> = [unseen].into_iter().chain(lost).collect();
     HookState {
         sensor: Sensor::Network,
-        hook: "tls-library",
+        hook: NAME,
         flavour: Flavour::Function,
         state,
-        unseen,
+        unseen: unseen.join("; "),
     }
 }

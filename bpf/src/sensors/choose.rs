@@ -6,6 +6,7 @@ use lapwing_engine::{event::Flavour, interest::Interest};
 
 use super::Sensors;
 use crate::{
+    capability::Capabilities,
     faults, file,
     hooks::{self, Hook, HookState, State, Variant, catalogue},
     loader::{self, Refusals},
@@ -28,6 +29,8 @@ impl Sensors {
             for variant in hook.variants {
                 let state = if !(hook.needed)(interest) {
                     State::NotNeeded
+                } else if let Some(why) = self.unusable.get(&hook.sensor) {
+                    State::Refused { why: why.clone() }
                 } else if attached(hook, variant) {
                     State::Attached
                 } else {
@@ -45,7 +48,7 @@ impl Sensors {
                         .iter()
                         .any(|v| states.get(&(hook.name, v.flavour)) == Some(&State::Attached))
                 })
-                .filter(|hook| (hook.needed)(interest))
+                .filter(|hook| (hook.needed)(interest) && !self.unusable.contains_key(&hook.sensor))
                 .filter_map(|hook| Some((hook, hook.variants.iter().find(|v| v.flavour == flavour)?)))
                 .collect();
             for (hook, state) in self.attempt(&open, reader.as_deref_mut()) {
@@ -62,7 +65,8 @@ impl Sensors {
         if let Err(error) = self.base.configure(&self.config) {
             tracing::error!(%error, "the system-call hooks could not be told what to see to");
         }
-        self.states = catalogue().flat_map(|hook| rows(hook, &states)).collect();
+        self.held = Capabilities::held();
+        self.states = catalogue().flat_map(|hook| rows(hook, &states, self.held)).collect();
     }
 
     /// Tries variants of one flavour, with substitutes for programs that do not work; says what became of each.
@@ -122,6 +126,7 @@ impl Sensors {
         let mut refused = Refusals::new();
         let mut objects: BTreeMap<&'static str, BTreeSet<&'static str>> = BTreeMap::new();
         let fault = faults::of_trampolines();
+        let types = loader::KernelTypes::default();
         for (hook, variant) in open {
             if let Some(why) = self.forbidden(hook, variant, fault) {
                 refused.extend(self.wanted(variant).map(|program| (program, why.clone())));
@@ -134,7 +139,7 @@ impl Sensors {
             objects.entry(variant.object).or_default().extend(programs);
         }
         for (object, programs) in objects.into_iter().filter(|(_, programs)| !programs.is_empty()) {
-            let (loaded, refusals) = loader::attach(&self.base, object, &programs);
+            let (loaded, refusals) = loader::attach(&self.base, &types, object, &programs);
             self.loaded.extend(loaded);
             refused.extend(refusals);
         }
@@ -201,7 +206,7 @@ impl Sensors {
 }
 
 /// The rows of a hook, with what is not seen: with the attached variant, or with none.
-fn rows(hook: &'static Hook, states: &BTreeMap<(&str, Flavour), State>) -> Vec<HookState> {
+fn rows(hook: &'static Hook, states: &BTreeMap<(&str, Flavour), State>, held: Capabilities) -> Vec<HookState> {
     let any = hook
         .variants
         .iter()
@@ -214,9 +219,13 @@ fn rows(hook: &'static Hook, states: &BTreeMap<(&str, Flavour), State>) -> Vec<H
                 .cloned()
                 .unwrap_or(State::NotChosen);
             let unseen = match (&state, any) {
-                (State::Attached, _) => variant.unseen,
-                (State::Refused { .. }, false) => hook.unseen,
-                _ => "",
+                (State::Attached, _) => {
+                    let own = Some(variant.unseen).filter(|unseen| !unseen.is_empty());
+                    let all: Vec<_> = own.into_iter().chain(held.unseen(hook.sensor, hook.name)).collect();
+                    all.join("; ")
+                }
+                (State::Refused { .. }, false) => hook.unseen.to_owned(),
+                _ => String::new(),
             };
             HookState {
                 sensor: hook.sensor,

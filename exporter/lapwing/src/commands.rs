@@ -23,6 +23,8 @@ pub enum Failure {
     Config(Vec<Problem>),
     /// The sensors cannot work here (no root, no BTF, no bpf()): exit code 3.
     Unavailable(lapwing_bpf::Unavailable),
+    /// Hooks that the rules need work in no flavour here; the others do: exit code 3.
+    NotAttached(String),
     /// Anything else: exit code 4.
     Other(String),
 }
@@ -32,7 +34,7 @@ impl Failure {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Failure::Config(_) => ExitCode::from(1),
-            Failure::Unavailable(_) => ExitCode::from(3),
+            Failure::Unavailable(_) | Failure::NotAttached(_) => ExitCode::from(3),
             Failure::Other(_) => ExitCode::from(4),
         }
     }
@@ -51,6 +53,10 @@ impl fmt::Display for Failure {
                 }
             }
             Failure::Unavailable(why) => write!(f, "lapwing: {why}"),
+            Failure::NotAttached(hooks) => write!(
+                f,
+                "lapwing: not attached: {hooks}; `lapwing probes` says what is therefore not seen, and `lapwing run` works with the rest"
+            ),
             Failure::Other(why) => write!(f, "lapwing: {why}"),
         }
     }

@@ -26,7 +26,7 @@ pub struct Row {
     pub why: String,
     /// What is not seen because of it.
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub unseen: &'static str,
+    pub unseen: String,
 }
 
 impl From<&HookState> for Row {
@@ -40,7 +40,7 @@ impl From<&HookState> for Row {
                 State::Refused { why } => why.clone(),
                 _ => String::new(),
             },
-            unseen: hook.unseen,
+            unseen: hook.unseen.clone(),
         }
     }
 }
@@ -84,12 +84,12 @@ pub fn attach_once(loaded: &Loaded, flavour: Option<Flavour>) -> Result<(), Fail
         .collect();
     match missing.is_empty() {
         true => Ok(()),
-        false => Err(Failure::Other(format!("not attached: {}", missing.join("; ")))),
+        false => Err(Failure::NotAttached(missing.join("; "))),
     }
 }
 
 /// Hooks that are needed and work in no flavour, with the reasons.
-fn unattached(hooks: &[HookState]) -> Vec<(&'static str, String)> {
+pub fn unattached(hooks: &[HookState]) -> Vec<(&'static str, String)> {
     let works = |name| {
         hooks
             .iter()
@@ -116,7 +116,7 @@ fn table(rows: &[Row]) -> String {
     let mut text = format!("{:<8} {:<20} {:<9} {}\n", "SENSOR", "HOOK", "FLAVOUR", "STATE");
     for row in rows {
         text += &format!("{:<8} {:<20} {:<9} {}\n", row.sensor, row.hook, row.flavour, row.state);
-        for (label, detail) in [("why", row.why.as_str()), ("not seen", row.unseen)] {
+        for (label, detail) in [("why", row.why.as_str()), ("not seen", row.unseen.as_str())] {
             if !detail.is_empty() {
                 text += &format!("{:<8}   {label}: {detail}\n", "");
             }
@@ -137,7 +137,7 @@ mod tests {
             hook: "file-open",
             flavour,
             state,
-            unseen: "",
+            unseen: String::new(),
         }
     }
 
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn the_table_says_why_and_what_is_not_seen() {
         let mut state = hook(Flavour::Function, State::Refused { why: "EPERM".into() });
-        state.unseen = "opens by io_uring";
+        state.unseen = "opens by io_uring".into();
         let text = table(&[Row::from(&state)]);
         assert!(
             text.contains("file-open") && text.contains("why: EPERM") && text.contains("not seen: opens by io_uring")

@@ -58,7 +58,10 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
     let mut heart = Heart::new(state_dir.as_ref());
     let (mut sensors, reader) = Sensors::open(&options(&loaded.config, flavour), &heart.interest(&rules, 1))?;
     report::say_hooks(&sensors);
-    let running = sensors.seed().map_err(other)?;
+    let running = sensors.seed().unwrap_or_else(|error| {
+        tracing::error!("{error}");
+        Vec::new()
+    });
     let host = Arc::new(Host::read(&loaded.config.agent.host_root));
     let resolver = Resolver::new(&loaded.config.agent.host_root).map_err(other)?;
     let wall = WallClock::now();

@@ -26,7 +26,7 @@ use crate::{
     },
     outputs::WallClock,
     pipeline::{CAPACITY, State},
-    probes::{flavour_name, state_name},
+    probes::{flavour_name, state_name, unattached},
 };
 
 /// Everything that is counted, now.
@@ -252,6 +252,13 @@ pub fn say_hooks(sensors: &Sensors) {
             }
             _ => {}
         }
+    }
+    for (hook, why) in unattached(&hooks) {
+        let unseen = hooks
+            .iter()
+            .find(|state| state.hook == hook)
+            .map_or("", |state| &state.unseen);
+        tracing::error!(hook, why, "not attached, the other hooks work; not seen: {unseen}");
     }
     let lesser = hooks
         .iter()
