@@ -69,6 +69,7 @@ alert = "score"
         format!(
             r#"[agent]
 socket = "{root}/lapwing.sock"
+lock = "{root}/lock"
 state_dir = "{root}/state"
 bpf_stats = {stats}
 [metrics]

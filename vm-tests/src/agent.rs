@@ -184,7 +184,7 @@ fn write_config(home: &Path, address: SocketAddr, config: &str) -> Result<()> {
     let home_text = home.display().to_string();
     let common = format!(
         "[metrics]\nlisten = \"{address}\"\n\n[json]\npath = \"{home_text}/alerts.json\"\n\n\
-         [agent]\nstate_dir = \"{home_text}/state\"\nsocket = \"{home_text}/lapwing.sock\"\n"
+         [agent]\nlock = \"{home_text}/lock\"\nstate_dir = \"{home_text}/state\"\nsocket = \"{home_text}/lapwing.sock\"\n"
     );
     let (top, tables) = config.split_once("---\n").unwrap_or(("", config));
     let text = format!(

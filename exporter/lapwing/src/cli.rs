@@ -113,6 +113,9 @@ pub enum Command {
 /// `lapwing run`
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
+    /// Run although another agent runs on this host: both see everything, and each alert comes twice
+    #[arg(long)]
+    pub beside: bool,
     /// Force a flavour of hook (for tests)
     #[arg(long, value_enum, hide = true)]
     pub flavour: Option<FlavourArg>,
@@ -279,6 +282,9 @@ pub struct MaskExpireArgs {
 pub struct RecordArgs {
     /// The file to write; must not exist
     pub file: PathBuf,
+    /// Be an agent meanwhile: write alerts to the configured outputs, serve /metrics and the socket, keep the state directory
+    #[arg(long)]
+    pub alerts: bool,
     /// Replace the file if it exists
     #[arg(long)]
     pub force: bool,
@@ -346,7 +352,8 @@ mod tests {
         assert!(matches!(
             cli.command(),
             Command::Run(RunArgs {
-                flavour: Some(FlavourArg::Syscall)
+                flavour: Some(FlavourArg::Syscall),
+                beside: false,
             })
         ));
         let cli = Cli::parse_from(["lapwing", "record", "f", "--for", "1m30s"]);

@@ -3,6 +3,7 @@
 use std::{fmt, process::ExitCode};
 
 use crate::{
+    alone::AloneError,
     check,
     cli::{
         CheckArgs, ConfigArgs, MaskAccess, MaskCommand, ProbesArgs, RecordArgs, ReplayArgs, RulesCommand, RunArgs,
@@ -27,15 +28,18 @@ pub enum Failure {
     NotAttached(String),
     /// Anything else: exit code 4.
     Other(String),
+    /// Another agent runs here: exit code 5.
+    Occupied(AloneError),
 }
 
 impl Failure {
-    /// 1 configuration, 3 not possible on this host or for this user, 4 anything else (clap ends with 2 for a wrong command line).
+    /// 1 configuration, 3 not possible on this host or for this user, 4 anything else, 5 another agent is there (clap ends with 2 for a wrong command line).
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Failure::Config(_) => ExitCode::from(1),
             Failure::Unavailable(_) | Failure::NotAttached(_) => ExitCode::from(3),
             Failure::Other(_) => ExitCode::from(4),
+            Failure::Occupied(_) => ExitCode::from(5),
         }
     }
 }
@@ -58,6 +62,7 @@ impl fmt::Display for Failure {
                 "lapwing: not attached: {hooks}; `lapwing probes` says what is therefore not seen, and `lapwing run` works with the rest"
             ),
             Failure::Other(why) => write!(f, "lapwing: {why}"),
+            Failure::Occupied(why) => write!(f, "lapwing: {why}"),
         }
     }
 }
@@ -75,12 +80,20 @@ pub fn other(error: impl fmt::Display) -> Failure {
 
 /// `lapwing run`
 pub fn run(config: &ConfigArgs, args: &RunArgs) -> Result<(), Failure> {
-    run::run(config, args.flavour.map(Into::into), None)
+    run::run(
+        config,
+        args.flavour.map(Into::into),
+        &run::Purpose::Watch { beside: args.beside },
+    )
 }
 
 /// `lapwing record`
 pub fn record(config: &ConfigArgs, args: &RecordArgs) -> Result<(), Failure> {
-    run::run(config, args.flavour.map(Into::into), Some(args.clone()))
+    run::run(
+        config,
+        args.flavour.map(Into::into),
+        &run::Purpose::Record(args.clone()),
+    )
 }
 
 /// `lapwing check`

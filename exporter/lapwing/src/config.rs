@@ -99,6 +99,8 @@ pub struct Config {
 pub struct Agent {
     /// The unix socket that `lapwing status` asks; root only.
     pub socket: PathBuf,
+    /// Held by the agent that runs: another with the same lock leaves at once.
+    pub lock: PathBuf,
     /// What outlives the agent: counters, silences, recent alerts. 0700.
     pub state_dir: PathBuf,
     /// Where the host's root is mounted, when the agent runs in a container of its own.
@@ -384,6 +386,7 @@ impl Default for Config {
             profile: Profile::Production,
             agent: Agent {
                 socket: "/run/lapwing/lapwing.sock".into(),
+                lock: "/run/lapwing/agent.lock".into(),
                 state_dir: "/var/lib/lapwing".into(),
                 host_root: "/".into(),
                 lifecycle_ring: 8 << 20,

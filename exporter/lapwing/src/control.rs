@@ -125,7 +125,7 @@ async fn answer(mut stream: tokio::net::UnixStream, metrics: &Metrics) -> io::Re
 }
 
 /// Makes the socket's directory, or sees that nobody else can put something in it.
-fn make_directory(directory: &Path) -> Result<(), ControlError> {
+pub(crate) fn make_directory(directory: &Path) -> Result<(), ControlError> {
     let io = |source| ControlError::Io {
         path: directory.to_owned(),
         source,

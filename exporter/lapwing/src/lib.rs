@@ -3,6 +3,7 @@
 //! A library so that tests and fuzz targets reach every part; `main.rs` only starts it. One line for each part:
 
 pub mod alertmanager;
+pub mod alone;
 pub mod capture;
 pub mod check;
 pub mod cli;
@@ -31,3 +32,4 @@ pub mod run;
 pub mod state_dir;
 pub mod status;
 pub mod tls;
+pub mod unwatched;

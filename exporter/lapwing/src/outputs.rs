@@ -20,7 +20,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use lapwing_engine::alert::Alert;
+use lapwing_engine::{alert::Alert, event::BootTime};
 use tokio::time::Instant;
 
 pub use clock::WallClock;
@@ -30,7 +30,7 @@ pub use json::JsonError;
 pub use otlp::{OtlpError, check as check_otlp};
 pub use recent::RecentAlerts;
 
-use crate::{config::Config, mask_command, metrics::Metrics};
+use crate::{config::Config, mask_command, metrics::Metrics, unwatched::Unwatched};
 
 /// An alert with what the engine does not know: wall-clock time and the host.
 #[derive(Debug, Clone)]
@@ -41,6 +41,8 @@ pub struct AlertRecord {
     pub wall: WallClock,
     /// Where it happened.
     pub host: Arc<Host>,
+    /// What the record is about when it is not about an event that a sensor told.
+    pub unwatched: Option<Unwatched>,
 }
 
 impl AlertRecord {
@@ -51,9 +53,17 @@ impl AlertRecord {
 
     /// The command that masks alerts like this one; None for one that is masked already.
     pub fn mask(&self) -> Option<String> {
-        match self.alert.masked {
-            None => mask_command::line(&self.alert.id),
-            Some(_) => None,
+        match (&self.alert.masked, &self.unwatched) {
+            (None, None) => mask_command::line(&self.alert.id),
+            _ => None,
+        }
+    }
+
+    /// Whose event it is: a sensor's, or `agent`.
+    pub fn sensor(&self) -> &'static str {
+        match self.unwatched {
+            None => self.alert.sensor.name(),
+            Some(_) => "agent",
         }
     }
 
@@ -143,10 +153,25 @@ impl Outputs {
             alert,
             wall,
             host: self.host.clone(),
+            unwatched: None,
         });
         if let Some(recent) = &self.recent {
             recent.send(record.clone());
         }
+        self.hand_out(record);
+    }
+
+    /// Says how long nobody watched before `now`, to every output. No mask is made of it, so the store of recent alerts does not get it.
+    pub fn tell(&self, unwatched: Unwatched, now: BootTime) {
+        self.hand_out(Arc::new(AlertRecord {
+            alert: unwatched.alert(now),
+            wall: WallClock::now(),
+            host: self.host.clone(),
+            unwatched: Some(unwatched),
+        }));
+    }
+
+    fn hand_out(&self, record: Arc<AlertRecord>) {
         if let Some(json) = &self.json {
             json.send(record.clone());
         }

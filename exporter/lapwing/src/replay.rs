@@ -200,6 +200,7 @@ fn print<E>(
             alert,
             wall,
             host: host.clone(),
+            unwatched: None,
         };
         writeln!(out, "{}", record.to_json_line())
     });

@@ -2,6 +2,7 @@
 
 mod doors;
 mod heart;
+mod purpose;
 mod reload;
 mod report;
 
@@ -10,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 use heart::Heart;
 use lapwing_bpf::{Options, Sensors};
 use lapwing_engine::{engine::Engine, event::Flavour, rule::RuleSet};
+pub use purpose::Purpose;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Instant, MissedTickBehavior, interval},
@@ -32,6 +34,7 @@ use crate::{
     replay,
     resolve::Resolver,
     state_dir::StateDir,
+    unwatched::{Alive, Unwatched},
 };
 
 /// How often totals go to the metrics.
@@ -45,19 +48,29 @@ const LAST_ALERTS: Duration = Duration::from_secs(5);
 /// # Errors
 /// Configuration problems, sensors that cannot work here, addresses and files that cannot be used. After the start nothing ends the agent but a
 /// signal or the death of one of its threads.
-pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<RecordArgs>) -> Result<(), Failure> {
-    let loaded = config::load(args).map_err(Failure::Config)?;
+pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, purpose: &Purpose) -> Result<(), Failure> {
+    let mut loaded = config::load(args).map_err(Failure::Config)?;
+    purpose.adapt(&mut loaded.config);
     let log = log::init(&loaded.config.log).map_err(other)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
     let rules = compile(&loaded)?;
+    let place = purpose.take_place(&loaded)?;
     // Whatever the sensors tell is of this run.
     let started = boot_now();
-    let state_dir = open_state(&loaded.config.agent.state_dir);
+    let state_dir = match purpose.is_agent() {
+        true => open_state(&loaded.config.agent.state_dir),
+        false => None,
+    };
     let mut heart = Heart::new(state_dir.as_ref());
     let (mut sensors, reader) = Sensors::open(&options(&loaded.config, flavour), &heart.interest(&rules, 1))?;
+    let attached = boot_now();
     report::say_hooks(&sensors);
+    let (alive, unwatched) = match &state_dir {
+        Some(state) => Alive::take(state, attached),
+        None => (None, None),
+    };
     let running = sensors.seed().unwrap_or_else(|error| {
         tracing::error!("{error}");
         Vec::new()
@@ -65,8 +78,8 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
     let host = Arc::new(Host::read(&loaded.config.agent.host_root));
     let resolver = Resolver::new(&loaded.config.agent.host_root).map_err(other)?;
     let wall = WallClock::now();
-    let recorder = recording
-        .as_ref()
+    let recorder = purpose
+        .recording()
         .map(|recording| record::create(recording, &loaded, &host, wall))
         .transpose()
         .map_err(other)?;
@@ -90,21 +103,17 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
         outputs.date_by(wall);
         let engine = Engine::new(rules, replay::settings(&loaded, &host.name));
         let mut detector = Detector::new(engine, resolver, recorder, outputs.clone());
-        // A recording says what the rules alone make of its events; silences are not in it.
-        let masks = match &recording {
-            None => loaded.config.clone(),
-            Some(_) => without_peers(&loaded.config),
-        };
         let unix = wall.unix_nanoseconds(started);
         let last_alerts = LastAlerts::load(state_dir.clone(), started, unix);
         detector.restore(last_alerts.active(unix, loaded.config.metrics.active_for));
-        let mut poller = Poller::start(&masks, state_dir);
+        let mut poller = Poller::start(&loaded.config, state_dir);
         detector.set_masks(poller.masks());
         detector.seed(&running);
         let pipeline = Pipeline::start(reader, detector, loaded.config.agent.drain_interval).map_err(other)?;
-        let losses = recording.is_some().then(record::Losses::default);
+        let losses = purpose.recording().is_some().then(record::Losses::default);
         let mut agent = Agent {
             args: args.clone(),
+            purpose: purpose.clone(),
             loaded,
             generation: 1,
             sensors,
@@ -117,12 +126,22 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
             recent,
             last_alerts,
             heart,
+            alive,
+            unwatched,
         };
         // The first scrape finds every series, and those active that were it before.
         if let Some(state) = agent.pipeline.state().await {
             agent.report(&state);
         }
-        let doors = doors::open(&agent.loaded.config, &agent.metrics, recording.is_some()).await?;
+        let doors = doors::open(&agent.loaded.config, &agent.metrics, purpose).await?;
+        if let Some(unwatched) = &agent.unwatched {
+            tracing::info!(
+                seconds = unwatched.seconds,
+                end = unwatched.end.name(),
+                "nobody watched before this start"
+            );
+            agent.outputs.tell(unwatched.clone(), attached);
+        }
         agent.metrics.set_ready(true);
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -133,9 +152,10 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, recording: Option<Record
         agent.metrics.set_ready(false);
         drop(doors);
         agent.record_losses();
-        agent.end(reason, recording.as_ref()).await
+        agent.end(reason).await
     });
     log.flush();
+    drop(place);
     outcome
 }
 
@@ -184,15 +204,10 @@ fn remember(state: &StateDir, metrics: &Metrics) -> Option<Arc<RecentAlerts>> {
         .map(Arc::new)
 }
 
-fn without_peers(config: &Config) -> Config {
-    let mut config = config.clone();
-    config.alertmanager.urls.clear();
-    config
-}
-
 /// Everything that lives as long as the agent.
 struct Agent {
     args: ConfigArgs,
+    purpose: Purpose,
     loaded: Loaded,
     generation: u32,
     sensors: Sensors,
@@ -210,6 +225,10 @@ struct Agent {
     last_alerts: LastAlerts,
     /// Whether the sensors still deliver.
     heart: Heart,
+    /// What tells the next start since when nobody watches.
+    alive: Option<Alive>,
+    /// How long nobody watched before this start.
+    unwatched: Option<Unwatched>,
 }
 
 /// Why the agent ends.
@@ -247,6 +266,9 @@ impl Agent {
                     self.follow_mounts();
                     if let Some(state) = self.pipeline.state().await {
                         let over = state.recording_over;
+                        if let Some(alive) = &mut self.alive {
+                            alive.sign(boot_now(), std::time::Instant::now());
+                        }
                         self.report(&state);
                         self.record_losses();
                         if over {
@@ -267,7 +289,8 @@ impl Agent {
         }
         self.heart.beat(&self.sensors);
         let poll = self.poller.state();
-        let snapshot = report::snapshot(state, &self.sensors, poll, &self.last_alerts, &self.heart);
+        let mut snapshot = report::snapshot(state, &self.sensors, poll, &self.last_alerts, &self.heart);
+        snapshot.unwatched = self.unwatched.clone();
         self.metrics.publish(snapshot);
     }
 
@@ -292,22 +315,27 @@ impl Agent {
     }
 
     /// Ends in the order of the data: sensors, engine, outputs.
-    async fn end(self, reason: Reason, recording: Option<&RecordArgs>) -> Result<(), Failure> {
+    async fn end(self, reason: Reason) -> Result<(), Failure> {
         match reason {
             Reason::Signal(signal) => tracing::info!(signal, "ending"),
             Reason::RecordingOver => tracing::info!("the recording is over; ending"),
             Reason::Broken => tracing::error!("a pipeline thread has died; ending, for nothing is seen without it"),
         }
         let Agent {
+            purpose,
             pipeline,
             outputs,
             sensors,
             recent,
             mut last_alerts,
+            alive,
             ..
         } = self;
         let ended = tokio::task::block_in_place(|| pipeline.stop());
         if let Some(ended) = &ended {
+            if let Some(alive) = alive.filter(|_| !matches!(reason, Reason::Broken)) {
+                tokio::task::block_in_place(|| alive.end(boot_now()));
+            }
             let (wall, now) = (WallClock::now(), std::time::Instant::now());
             last_alerts.follow(&ended.state.active, |time| wall.unix_nanoseconds(time), now);
             tokio::task::block_in_place(|| last_alerts.save(now));
@@ -320,7 +348,7 @@ impl Agent {
             recent.shutdown(Instant::now() + LAST_ALERTS).await;
         }
         match (ended, reason) {
-            (Some(ended), Reason::Signal(_) | Reason::RecordingOver) => say_recording(ended, recording),
+            (Some(ended), Reason::Signal(_) | Reason::RecordingOver) => say_recording(ended, purpose.recording()),
             _ => Err(Failure::Other("a pipeline thread had died; the log says why".into())),
         }
     }

@@ -50,7 +50,17 @@ pub enum StateError {
 pub struct StateDir {
     path: PathBuf,
     /// Held as long as any clone lives; None for those that only read.
-    _lock: Option<Arc<File>>,
+    _lock: Option<Arc<Lock>>,
+}
+
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Not by closing it alone: a child that is being started may still have it.
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
 }
 
 impl StateDir {
@@ -73,7 +83,7 @@ impl StateDir {
             .map_err(|error| io_error(&lock_path, error))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(StateDir {
-                _lock: Some(Arc::new(lock)),
+                _lock: Some(Arc::new(Lock(lock))),
                 ..state
             }),
             Err(Errno::WOULDBLOCK) => Err(StateError::InUse(path.to_owned())),

@@ -37,7 +37,7 @@ impl Agent {
         let metrics = free();
         let text = format!(
             "config_version = 1\n[metrics]\nlisten = \"{metrics}\"\n[score]\nfold_after = 1000000\nhost_threshold = 1000000\n\
-             lineage_threshold = 1000000\n{}\n[agent]\nstate_dir = \"{home}/state\"\nsocket = \"{home}/run/socket\"\nalert_queue = 16\n",
+             lineage_threshold = 1000000\n{}\n[agent]\nlock = \"{home}/lock\"\nstate_dir = \"{home}/state\"\nsocket = \"{home}/run/socket\"\nalert_queue = 16\n",
             config.replace("{home}", &home)
         );
         fs::write(directory.path().join("lapwing.toml"), text).unwrap();

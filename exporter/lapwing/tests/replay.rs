@@ -170,6 +170,7 @@ fn the_command_prints_the_live_lines_and_fails_on_damage_after_what_was_before_i
                 alert,
                 wall,
                 host: host.clone(),
+                unwatched: None,
             }
             .to_json_line()
         })

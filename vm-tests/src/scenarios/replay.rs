@@ -23,7 +23,11 @@ pub fn checks() -> Vec<Check> {
 }
 
 fn replay() -> Result<()> {
-    let mut agent = Agent::start_as(&["record", "{home}/recording"], "demo", "[network]\nenabled = true\n")?;
+    let mut agent = Agent::start_as(
+        &["record", "--alerts", "{home}/recording"],
+        "demo",
+        "[network]\nenabled = true\n",
+    )?;
     live(&agent)?;
     agent.end()?;
     let live = agent.alerts()?;

@@ -80,6 +80,7 @@ pub const KEYS: &[Key] = &[
     key("", "defaults", Kind::Bool),
     key("", "profile", Kind::Choice(&["production", "demo"])),
     key("agent", "socket", Kind::Path),
+    key("agent", "lock", Kind::Path),
     key("agent", "state_dir", Kind::Path),
     key("agent", "host_root", Kind::Path),
     key("agent", "lifecycle_ring", Kind::Ring(64 << 10, 1 << 30)),

@@ -85,6 +85,9 @@ families! {
         EVENTS_SELF = Counter "lapwing_events_self" []
             "Events excluded because the agent caused them itself"
             "Nothing to do; it makes the books balance.";
+        UNWATCHED = Gauge "lapwing_unwatched_seconds" ["end", "reboot"]
+            "How long nobody watched this host before the agent started, where it knows of an earlier run: since that was asked to end (end=\"clean\") or gave its last sign of life (end=\"killed\": at most 10 seconds more than it was); reboot says whether the host started anew in between"
+            "end=\"killed\" with reboot=\"false\": somebody or something ended the agent. The record agent.unwatched in the outputs says from when until when.";
         EVENTS_LATE = Counter "lapwing_events_late" []
             "Events that were judged out of order, since they came later than the reorder window"
             "The machine is overloaded: the reader thread did not get a processor in time.";

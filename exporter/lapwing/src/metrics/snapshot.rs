@@ -8,7 +8,7 @@ use std::{sync::Arc, time::SystemTime};
 use lapwing_engine::{event::Sensor, spec::Severity};
 use serde::Serialize;
 
-use crate::alertmanager::PollState;
+use crate::{alertmanager::PollState, unwatched::Unwatched};
 
 /// Everything that the metrics show of the sensors and the engine.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub scores: Vec<ScoreMax>,
     /// What silences do.
     pub silences: Silences,
+    /// How long nobody watched before this agent started; None where no earlier run is known.
+    pub unwatched: Option<Unwatched>,
     /// Events that came too late to be put in order.
     pub late: u64,
     /// Events that reached the engine, but not all that belongs to them, by what is lacking, from 0.

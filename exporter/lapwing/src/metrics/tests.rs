@@ -16,6 +16,7 @@ use super::{
     },
     *,
 };
+use crate::unwatched::{End, Unwatched};
 
 fn rule(id: &str, matches: u64) -> RuleCount {
     RuleCount {
@@ -80,6 +81,14 @@ fn full() -> Snapshot {
             poll_seconds: 0.25,
             ..Silences::default()
         },
+        unwatched: Some(Unwatched {
+            seconds: 12.5,
+            uncertain_seconds: 10.0,
+            from: "2026-11-21T16:00:00Z".into(),
+            until: "2026-11-21T16:00:12.5Z".into(),
+            end: End::Killed,
+            reboot: false,
+        }),
         late: 1,
         incomplete: vec![IncompleteCount {
             reason: "path_unresolved",

@@ -1,5 +1,6 @@
 //! Where others may ask the agent: /metrics and the socket of `lapwing status`.
 
+use super::Purpose;
 use crate::{
     commands::{Failure, other},
     config::Config,
@@ -9,6 +10,7 @@ use crate::{
 };
 
 /// What others may ask the agent at; closed when dropped.
+#[derive(Default)]
 pub(super) struct Doors {
     _http: Option<Http>,
     control: Option<tokio::task::JoinHandle<()>>,
@@ -23,11 +25,14 @@ impl Drop for Doors {
 }
 
 /// A recording may run beside the agent: then the doors are the agent's, and the recording goes without.
-pub(super) async fn open(config: &Config, metrics: &Metrics, may_miss: bool) -> Result<Doors, Failure> {
+pub(super) async fn open(config: &Config, metrics: &Metrics, purpose: &Purpose) -> Result<Doors, Failure> {
+    if !purpose.is_agent() {
+        return Ok(Doors::default());
+    }
     let http = match config.metrics.enabled {
         true => match Http::open(&config.metrics, metrics.clone()).await {
             Ok(http) => Some(http),
-            Err(error) if may_miss => {
+            Err(error) if purpose.recording().is_some() => {
                 tracing::warn!("recording without /metrics: {error}");
                 None
             }

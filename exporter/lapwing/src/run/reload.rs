@@ -35,8 +35,9 @@ impl Agent {
 
     /// First everything that can fail, the kernel's part last; then what cannot.
     fn take_over(&mut self, log: &LogHandle) -> Result<(), String> {
-        let loaded = config::load(&self.args)
+        let mut loaded = config::load(&self.args)
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+        self.purpose.adapt(&mut loaded.config);
         let rules: Arc<RuleSet> = compile(&loaded).map_err(|failure| failure.to_string())?;
         let outputs = self.new_outputs(&loaded)?;
         log.set_level(&loaded.config.log.level)
@@ -59,9 +60,7 @@ impl Agent {
             retire(std::mem::replace(&mut self.outputs, outputs));
         }
         self.say_what_needs_a_restart(&loaded);
-        if self.losses.is_none() {
-            self.poller.configure(&loaded.config);
-        }
+        self.poller.configure(&loaded.config);
         self.loaded = loaded;
         Ok(())
     }

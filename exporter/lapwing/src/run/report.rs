@@ -75,6 +75,7 @@ pub fn snapshot(
             .collect(),
         silences: silences(state, &alertmanager),
         folded: counters.folded,
+        unwatched: None,
         late: state.reorder.late,
         incomplete: incomplete(state),
         queues: vec![QueueDepth {

@@ -81,6 +81,19 @@ impl Page {
             mebibytes(&status["map_memory"])
         );
         line!(self, "configuration: {}", text(status, "config_hash"));
+        let unwatched = &status["unwatched"];
+        if let Some(seconds) = unwatched["seconds"].as_f64() {
+            let (end, until) = (text(unwatched, "end"), text(unwatched, "until"));
+            let reboot = if unwatched["reboot"] == true {
+                ", host restarted"
+            } else {
+                ""
+            };
+            line!(
+                self,
+                "not watched for {seconds:.1} s until {until} (end before: {end}{reboot})"
+            );
+        }
     }
 
     fn hooks(&mut self, hooks: &Value) {

@@ -34,7 +34,7 @@ impl Agent {
         let metrics = free();
         let mut text = format!(
             "config_version = 1\n[metrics]\nlisten = \"{metrics}\"\n[json]\npath = \"{home}/alerts.json\"\n\
-             [agent]\nsocket = \"{home}/run/socket\"\nstate_dir = \"{home}/state\"\nbpf_stats = true\n{config}\n"
+             [agent]\nlock = \"{home}/lock\"\nsocket = \"{home}/run/socket\"\nstate_dir = \"{home}/state\"\nbpf_stats = true\n{config}\n"
         );
         for (folder, severity) in WATCHED {
             fs::create_dir(directory.path().join(folder)).unwrap();

@@ -49,7 +49,7 @@ impl Agent {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().display();
         let config = format!(
-            "defaults = false\n[agent]\nsocket = \"{path}/run/socket\"\nstate_dir = \"{path}/state\"\n[metrics]\nlisten = \"{}\"\n\
+            "defaults = false\n[agent]\nlock = \"{path}/lock\"\nsocket = \"{path}/run/socket\"\nstate_dir = \"{path}/state\"\n[metrics]\nlisten = \"{}\"\n\
              [json]\npath = \"{path}/alerts.json\"\n[score]\nfold_window = \"0\"\n\
              [alertmanager]\nurls = [\"{alertmanager}\"]\npoll_interval = \"1s\"\n\
              [[file.watch]]\nid = \"watched\"\npath = \"{path}/watched\"\nseverity = \"high\"\naccess = [\"create\", \"write\"]\n",

@@ -3,7 +3,10 @@
 use std::fmt::Error;
 
 use super::Scrape;
-use crate::metrics::{contract as c, page::Page, snapshot::SensorState};
+use crate::{
+    metrics::{contract as c, page::Page, snapshot::SensorState},
+    unwatched::Unwatched,
+};
 
 /// The best first.
 const FLAVOURS: [&str; 2] = ["function", "syscall"];
@@ -18,6 +21,9 @@ impl Scrape {
         let incomplete = s.incomplete.iter().map(|i| ([i.reason], i.count));
         page.counters(&c::EVENTS_INCOMPLETE, incomplete)?;
         page.counter(&c::EVENTS_SELF, s.self_excluded)?;
+        let reboot = |unwatched: &Unwatched| if unwatched.reboot { "true" } else { "false" };
+        let unwatched = s.unwatched.iter().map(|u| ([u.end.name(), reboot(u)], u.seconds));
+        page.gauges(&c::UNWATCHED, unwatched)?;
         page.counter(&c::EVENTS_LATE, s.late)
     }
 

@@ -2,12 +2,14 @@
 
 use lapwing_engine::{
     alert::{ActionResult, Alert, ContainerView, FileView, HttpView, MaskView, NetworkView, ProcessView, ScoreView},
-    event::Sensor,
     spec::Severity,
 };
 use serde::Serialize;
 
-use crate::outputs::{AlertRecord, WallClock};
+use crate::{
+    outputs::{AlertRecord, WallClock},
+    unwatched::Unwatched,
+};
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -17,7 +19,7 @@ struct Line<'a> {
     rule: &'a str,
     ruleset: &'a str,
     severity: Severity,
-    sensor: Sensor,
+    sensor: &'static str,
     event: &'static str,
     result: ActionResult,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,6 +41,8 @@ struct Line<'a> {
     container: Option<&'a ContainerView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<&'a ScoreView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unwatched: Option<&'a Unwatched>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     partial: &'a [&'static str],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +69,7 @@ pub(in crate::outputs) fn line(record: &AlertRecord) -> String {
         rule: &alert.rule,
         ruleset: &alert.ruleset,
         severity: alert.severity,
-        sensor: alert.sensor,
+        sensor: record.sensor(),
         event: alert.event,
         result: alert.result,
         errno: alert.errno.as_deref(),
@@ -80,6 +84,7 @@ pub(in crate::outputs) fn line(record: &AlertRecord) -> String {
         http: alert.http.as_ref(),
         container: alert.container.as_ref(),
         score: alert.score.as_ref(),
+        unwatched: record.unwatched.as_ref(),
         partial: &alert.partial,
         masked: alert.masked.as_ref(),
         mask: record.mask(),

@@ -23,6 +23,7 @@ fn record(number: u64) -> Arc<AlertRecord> {
         alert: alerts::alert(number),
         wall: WallClock::now(),
         host,
+        unwatched: None,
     })
 }
 

@@ -166,6 +166,7 @@ mod tests {
             alert: crate::outputs::test_alerts::alert(1),
             wall: crate::outputs::WallClock::now(),
             host,
+            unwatched: None,
         };
         alert.alert.id = "1a2b-0-3c-0badf00d".into();
         let free = encoder.record(&alert);

@@ -17,12 +17,18 @@ use lapwing_engine::{
 use opentelemetry::logs::{LogRecord, Severity};
 
 use super::attributes::Attributes;
-use crate::outputs::{AlertRecord, WallClock};
+use crate::{
+    outputs::{AlertRecord, WallClock},
+    unwatched::Unwatched,
+};
 
 /// Writes an alert into an empty record.
 pub(super) fn fill(record: &mut impl LogRecord, alert: &AlertRecord) {
     let mask = alert.mask();
-    let AlertRecord { alert, wall, .. } = alert;
+    let sensor = alert.sensor();
+    let AlertRecord {
+        alert, wall, unwatched, ..
+    } = alert;
     record.set_event_name(event_name(alert.event));
     record.set_severity_number(severity(alert.severity));
     record.set_severity_text(alert.severity.name());
@@ -30,7 +36,11 @@ pub(super) fn fill(record: &mut impl LogRecord, alert: &AlertRecord) {
     record.set_observed_timestamp(SystemTime::now());
     record.set_body(alert.message.clone().into());
     let mut attributes = attributes(alert, wall);
+    attributes.text("lapwing.sensor", sensor);
     attributes.maybe_text("lapwing.mask", mask);
+    if let Some(unwatched) = unwatched {
+        about_gap(&mut attributes, unwatched);
+    }
     record.add_attributes(attributes.0);
 }
 
@@ -96,7 +106,6 @@ fn about_alert(a: &mut Attributes, alert: &Alert) {
     a.text("lapwing.rule.id", &*alert.rule);
     a.text("lapwing.rule.ruleset", &*alert.ruleset);
     a.texts("lapwing.rule.tags", &alert.tags);
-    a.text("lapwing.sensor", alert.sensor.name());
     a.text("lapwing.event", alert.event);
     a.text(
         "lapwing.result",
@@ -150,6 +159,18 @@ fn about_file(a: &mut Attributes, file: &FileView) {
     a.maybe_text("lapwing.file.key", file.key.as_deref());
     a.maybe_text("lapwing.file.owner", file.owner.as_deref());
     a.texts("lapwing.file.flags", &file.flags);
+}
+
+fn about_gap(a: &mut Attributes, unwatched: &Unwatched) {
+    a.double("lapwing.unwatched.seconds", unwatched.seconds);
+    a.double("lapwing.unwatched.uncertain_seconds", unwatched.uncertain_seconds);
+    a.text("lapwing.unwatched.from", &*unwatched.from);
+    a.text("lapwing.unwatched.until", &*unwatched.until);
+    a.text("lapwing.unwatched.end", unwatched.end.name());
+    a.text(
+        "lapwing.unwatched.reboot",
+        if unwatched.reboot { "true" } else { "false" },
+    );
 }
 
 fn about_score(a: &mut Attributes, score: &ScoreView) {
