@@ -13,28 +13,36 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 SEC("uprobe")
 int lw_tls_read(struct lw_user_regs *regs)
 {
-	lw_tls_begin(regs, LW_RECEIVED, false);
+	lw_tls_begin(regs, LW_RECEIVED, 0);
 	return 0;
 }
 
 SEC("uprobe")
 int lw_tls_write(struct lw_user_regs *regs)
 {
-	lw_tls_begin(regs, LW_SENT, false);
+	lw_tls_begin(regs, LW_SENT, 0);
 	return 0;
 }
 
 SEC("uprobe")
 int lw_tls_read_ex(struct lw_user_regs *regs)
 {
-	lw_tls_begin(regs, LW_RECEIVED, true);
+	lw_tls_begin(regs, LW_RECEIVED, LW_PARAMETER_3(regs));
 	return 0;
 }
 
 SEC("uprobe")
 int lw_tls_write_ex(struct lw_user_regs *regs)
 {
-	lw_tls_begin(regs, LW_SENT, true);
+	lw_tls_begin(regs, LW_SENT, LW_PARAMETER_3(regs));
+	return 0;
+}
+
+/* OpenSSL 3.3 and newer: within SSL_write_ex, with flags before the count. */
+SEC("uprobe")
+int lw_tls_write_ex2(struct lw_user_regs *regs)
+{
+	lw_tls_begin(regs, LW_SENT, LW_PARAMETER_4(regs));
 	return 0;
 }
 

@@ -2,7 +2,9 @@
 
 mod doors;
 mod elf;
+mod events;
 mod finder;
+mod instruction;
 mod maps;
 mod open;
 

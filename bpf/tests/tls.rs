@@ -5,58 +5,241 @@ mod common;
 
 use std::process::{Command, Stdio};
 
-use common::tls::{of, python, rig, stream};
-use lapwing_engine::event::{Body, Direction, Way};
+use common::{
+    Rig,
+    tls::{
+        HEAD, Server, asked, certificate, curl, interpreter, of, python, rig, rig_for, stream, until_ended, wait,
+        wanted,
+    },
+};
+use lapwing_bpf::State;
+use lapwing_engine::{
+    event::{Body, Direction, Way},
+    interest::{Processes, Selector},
+};
+
+fn check(rig: &Rig, pid: u32, way: Way, bytes: &[u8]) {
+    let (data, total) = stream(&rig.events, pid, way);
+    assert_eq!(total, bytes.len() as u64, "{pid} {way:?}");
+    assert!(
+        data == bytes,
+        "{pid} {way:?}: {:?}",
+        String::from_utf8_lossy(&data[..data.len().min(300)])
+    );
+}
 
 #[test]
 fn curl_and_a_server_in_python_are_read_in_the_clear() {
     let place = tempfile::tempdir().unwrap();
     let mut rig = rig();
     let server = python(place.path(), 100_000);
-    let mut curl = Command::new("curl")
-        .args(["-sk", "--http1.1", "-A", "test", "-H", "Accept:"])
-        .arg(format!("https://{}/a/path?b=c", server.at))
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let (client, serving) = (curl.id(), server.pid());
-    assert!(curl.wait().unwrap().success());
-    rig.until(|events| {
-        [client, serving]
-            .iter()
-            .all(|pid| of(events, *pid).iter().any(|data| data.end))
-    });
+    let (client, serving) = (curl(&server, "/a/path?b=c"), server.pid());
+    until_ended(&mut rig, client, 1);
+    until_ended(&mut rig, serving, 1);
 
-    let request = format!(
-        "GET /a/path?b=c HTTP/1.1\r\nHost: {}\r\nUser-Agent: test\r\n\r\n",
-        server.at
-    )
-    .into_bytes();
-    let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 100000\r\n\r\n";
-    let answer = [head.as_bytes(), &[b'a'; 100_000]].concat();
+    let request = asked(&server, "/a/path?b=c");
+    let answer = [HEAD, &[b'a'; 100_000]].concat();
     for (pid, asks, answers) in [(client, Way::Sent, Way::Received), (serving, Way::Received, Way::Sent)] {
-        assert_eq!(
-            stream(&rig.events, pid, asks),
-            (request.clone(), request.len() as u64),
-            "{pid}"
-        );
-        let (data, total) = stream(&rig.events, pid, answers);
-        assert!(
-            (data == answer, total) == (true, answer.len() as u64),
-            "{pid}: {} of {total}",
-            data.len()
-        );
+        check(&rig, pid, asks, &request);
+        check(&rig, pid, answers, &answer);
     }
-    let data = of(&rig.events, client);
     let flow = rig.events.iter().find_map(|event| match &event.body {
         Body::Flow(flow) if flow.direction == Direction::Outgoing && flow.endpoints.remote == server.at => {
             Some(flow.flow)
         }
         _ => None,
     });
-    for data in data {
+    for data in of(&rig.events, client) {
         assert_eq!((data.flow, data.direction), (flow, Direction::Outgoing));
         assert_eq!(data.endpoints.unwrap().remote, server.at);
     }
+    for data in of(&rig.events, serving) {
+        assert_eq!((data.flow.is_some(), data.direction), (true, Direction::Incoming));
+        assert_eq!(data.endpoints.unwrap().local, server.at);
+    }
     assert_eq!(rig.lost(), 0);
+}
+
+/// `openssl s_server -HTTP` reads and writes by a BIO, which does not call SSL_read.
+#[test]
+fn a_server_that_uses_the_library_s_own_streams_is_seen() {
+    let place = tempfile::tempdir().unwrap();
+    let answer = [HEAD, &[b'b'; 40_000]].concat();
+    std::fs::write(place.path().join("file"), &answer).unwrap();
+    let mut rig = rig();
+    let server = Server::start(
+        Command::new("openssl")
+            .args([
+                "s_server",
+                "-accept",
+                "127.0.0.1:0",
+                "-HTTP",
+                "-key",
+                "both.pem",
+                "-cert",
+            ])
+            .arg(certificate(place.path()))
+            .current_dir(place.path()),
+    );
+    let client = curl(&server, "/file");
+    until_ended(&mut rig, client, 1);
+    until_ended(&mut rig, server.pid(), 1);
+    check(&rig, client, Way::Received, &answer);
+    check(&rig, server.pid(), Way::Sent, &answer);
+    check(&rig, server.pid(), Way::Received, &asked(&server, "/file"));
+    assert_eq!(rig.lost(), 0);
+}
+
+/// A peer that does not read: SSL_write says WANT_WRITE, and is called again with the same bytes.
+#[test]
+fn what_is_written_again_is_told_once() {
+    const SCRIPT: &str = r"
+import socket, ssl, sys, threading
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1])
+listener = socket.create_server(('127.0.0.1', 0))
+client = socket.create_connection(listener.getsockname())
+plain = ssl._create_unverified_context()
+peers = []
+accepting = threading.Thread(target=lambda: peers.append(context.wrap_socket(listener.accept()[0], server_side=True)))
+accepting.start()
+stream = plain.wrap_socket(client)
+accepting.join()
+stream.setblocking(False)
+data, sent, again = bytes(i % 251 for i in range(20000)), 0, 0
+while again < 3 and sent < 500:
+    try:
+        assert stream.send(data) == len(data)
+        sent += 1
+        again = 0
+    except ssl.SSLWantWriteError:
+        again += 1
+assert again == 3
+print(sent, flush=True)
+sys.stdin.readline()
+";
+    let place = tempfile::tempdir().unwrap();
+    let mut wanted = wanted();
+    wanted.request_budget = u32::MAX;
+    let mut rig = rig_for(wanted);
+    let mut child = interpreter()
+        .args(["-c", SCRIPT])
+        .arg(certificate(place.path()))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
+    let sent: usize = line.trim().parse().unwrap();
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+    until_ended(&mut rig, child.id(), 1);
+    let data: Vec<u8> = (0..20_000).map(|at| (at % 251) as u8).collect();
+    check(&rig, child.id(), Way::Sent, &data.repeat(sent));
+    assert_eq!(rig.lost(), 0);
+}
+
+#[test]
+fn node_is_seen_though_it_brings_its_own_library() {
+    let place = tempfile::tempdir().unwrap();
+    let mut rig = rig();
+    let server = python(place.path(), 50_000);
+    let script = format!(
+        "require('https').get({{host: '127.0.0.1', port: {}, path: '/from/node', rejectUnauthorized: false, agent: false}},\
+         answer => {{ let n = 0; answer.on('data', d => n += d.length); answer.on('end', () => console.log(n)) }})",
+        server.at.port()
+    );
+    // The first node of a host is found when it maps its program, which takes some milliseconds: this one waits.
+    let mut node = Command::new("node")
+        .args(["-e", &format!("require('fs').readSync(0, Buffer.alloc(1)); {script}")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait("node's program among those that are probed", || {
+        rig.sensors
+            .tls_objects()
+            .iter()
+            .any(|object| object.path.ends_with("/node"))
+    });
+    drop(node.stdin.take());
+    let pid = node.id();
+    assert_eq!(node.wait_with_output().unwrap().stdout, b"50000\n");
+    until_ended(&mut rig, pid, 1);
+    check(&rig, pid, Way::Received, &[HEAD, &[b'a'; 50_000]].concat());
+    let request = stream(&rig.events, pid, Way::Sent);
+    assert_eq!(request.0.len() as u64, request.1);
+    assert!(request.0.starts_with(b"GET /from/node HTTP/1.1\r\n") && request.0.ends_with(b"\r\n\r\n"));
+    assert_eq!(rig.lost(), 0);
+}
+
+#[test]
+fn past_the_budget_bytes_are_counted_and_not_copied() {
+    let place = tempfile::tempdir().unwrap();
+    let mut wanted = wanted();
+    (wanted.request_budget, wanted.response_budget) = (10, 1000);
+    let mut rig = rig_for(wanted);
+    let server = python(place.path(), 3_000_000);
+    let (client, serving) = (curl(&server, "/"), server.pid());
+    until_ended(&mut rig, client, 1);
+    until_ended(&mut rig, serving, 1);
+    let (request, answer) = (asked(&server, "/"), 3_000_000 + HEAD.len() as u64);
+    for (pid, asks, answers) in [(client, Way::Sent, Way::Received), (serving, Way::Received, Way::Sent)] {
+        assert_eq!(
+            stream(&rig.events, pid, asks),
+            (request[..10].to_vec(), request.len() as u64)
+        );
+        let (data, total) = stream(&rig.events, pid, answers);
+        assert_eq!((data.len(), total), (1000, answer), "{pid}");
+        assert!(of(&rig.events, pid).len() < 20);
+    }
+    assert_eq!(rig.lost(), 0);
+}
+
+#[test]
+fn processes_that_nobody_wants_are_not_told() {
+    let place = tempfile::tempdir().unwrap();
+    let mut wanted = wanted();
+    wanted.only = Processes::Only(vec![Selector::Name(b"curl".to_vec())]);
+    let mut rig = rig_for(wanted);
+    let server = python(place.path(), 10);
+    let client = curl(&server, "/");
+    until_ended(&mut rig, client, 1);
+    check(&rig, client, Way::Sent, &asked(&server, "/"));
+    assert_eq!(of(&rig.events, server.pid()).len(), 0);
+}
+
+#[test]
+fn without_https_nothing_is_probed() {
+    let mut rig = rig_for(common::net::network(true));
+    assert_eq!(rig.sensors.tls_objects(), []);
+    let row = |rig: &Rig| {
+        rig.sensors
+            .hooks()
+            .into_iter()
+            .find(|hook| hook.hook == "tls-library")
+            .unwrap()
+            .state
+    };
+    assert_eq!(row(&rig), State::NotNeeded);
+    // A reload asks for it, and another one for it no more.
+    rig.sensors.apply(&common::net::interest(wanted())).unwrap();
+    rig.sensors.find_tls();
+    assert_eq!(row(&rig), State::Attached);
+    assert!(
+        rig.sensors
+            .tls_objects()
+            .iter()
+            .any(|object| object.standing && object.slow == 0)
+    );
+    rig.sensors
+        .apply(&common::net::interest(common::net::network(true)))
+        .unwrap();
+    assert_eq!(row(&rig), State::NotNeeded);
+    let place = tempfile::tempdir().unwrap();
+    let server = python(place.path(), 10);
+    let client = curl(&server, "/");
+    rig.until_exit(client);
+    assert_eq!(of(&rig.events, client).len(), 0);
 }

@@ -14,6 +14,7 @@ struct lw_user_regs {
 #define LW_PARAMETER_1(regs) ((regs)->si)
 #define LW_PARAMETER_2(regs) ((regs)->dx)
 #define LW_PARAMETER_3(regs) ((regs)->cx)
+#define LW_PARAMETER_4(regs) ((regs)->r8)
 #define LW_RETURNED(regs) ((regs)->ax)
 #define LW_RETURN_ADDRESS 8 /* on the stack */
 #else
@@ -25,6 +26,7 @@ struct lw_user_regs {
 #define LW_PARAMETER_1(r) ((r)->regs[1])
 #define LW_PARAMETER_2(r) ((r)->regs[2])
 #define LW_PARAMETER_3(r) ((r)->regs[3])
+#define LW_PARAMETER_4(r) ((r)->regs[4])
 #define LW_RETURNED(r) ((r)->regs[0])
 #define LW_RETURN_ADDRESS 0 /* in a register */
 #endif
@@ -53,9 +55,9 @@ static __always_inline struct lw_tls_call *lw_tls_slot(struct lw_tls_thread *thr
 
 /*
  * A call begins. One that never returned (longjmp, a coroutine that was dropped) keeps its slot until another call has the same stack pointer
- * or no slot is free.
+ * or no slot is free. `count`: where it is to write how many bytes went, or 0.
  */
-static __always_inline void lw_tls_begin(struct lw_user_regs *regs, __u32 way, bool counts)
+static __always_inline void lw_tls_begin(const struct lw_user_regs *regs, __u32 way, __u64 count)
 {
 	__u64 stack = regs->sp + LW_RETURN_ADDRESS;
 	struct lw_tls_thread *thread;
@@ -75,8 +77,8 @@ static __always_inline void lw_tls_begin(struct lw_user_regs *regs, __u32 way, b
 	call->stack = stack;
 	call->ssl = LW_PARAMETER_0(regs);
 	call->buffer = LW_PARAMETER_1(regs);
-	call->size = counts ? LW_PARAMETER_2(regs) : (__u32)LW_PARAMETER_2(regs);
-	call->count = counts ? LW_PARAMETER_3(regs) : 0;
+	call->size = count ? LW_PARAMETER_2(regs) : (__u32)LW_PARAMETER_2(regs);
+	call->count = count;
 	call->serial = ++thread->serial;
 	call->way = way;
 	thread->done = 0;

@@ -128,6 +128,19 @@ impl<'a, S: Source + ?Sized> Elf<'a, S> {
         self.offset(u64_at(&symbol, 8)?, true)
     }
 
+    /// At most `most` bytes of code from `offset` in the file on, fewer at the end of the code there; none when there is no code.
+    pub fn code(&self, offset: u64, most: usize) -> Vec<u8> {
+        let rest = self.segments.iter().filter(|s| s.executable).find_map(|segment| {
+            let inside = offset.checked_sub(segment.offset)?;
+            segment.size.checked_sub(inside).filter(|rest| *rest > 0)
+        });
+        let mut code = vec![0; rest.map_or(0, |rest| most.min(usize::try_from(rest).unwrap_or(most)))];
+        match self.source.read(offset, &mut code) {
+            Ok(()) => code,
+            Err(_) => Vec::new(),
+        }
+    }
+
     fn by_gnu_hash(&self, table: u64, name: &str) -> Option<[u8; 24]> {
         let hash = name
             .bytes()

@@ -1,4 +1,8 @@
 //! Finds the TLS libraries that processes use, probes each once, and lets go of those that nobody uses any more.
+//!
+//! The host's own libraries are probed from the start and stay: they cost nothing while nobody uses them, and the first program that does is not
+//! missed. Everything else is found where it is mapped: in what is mapped at the start, by the kernel's events of new mappings, and, should some
+//! have been lost, by looking again at all processes.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,6 +20,7 @@ use libbpf_rs::{Link, Object, UprobeOpts};
 use super::{
     doors::{self, Door},
     elf::Elf,
+    events::Events,
     maps::{self, Mapped, Mapping},
     open::{self, FileSystems, Opened},
 };
@@ -25,8 +30,15 @@ use crate::libbpf_log;
 const REMEMBERED: usize = 65536;
 /// Files that are probed at once; each holds some twelve descriptors.
 const MOST: usize = 256;
-const SCAN: Duration = Duration::from_secs(2);
-const PAUSE: Duration = Duration::from_millis(50);
+/// How often the new mappings are taken: as late as this a library is probed that nobody used before.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How often it is looked whether the process by which a library was found still uses it.
+const CHECK: Duration = Duration::from_secs(1);
+/// Between two looks at all processes: when something was missed, and always.
+const SOON: Duration = Duration::from_secs(5);
+const ANYWAY: Duration = Duration::from_secs(60);
+/// Looks at all processes after which files in which nothing was found are looked at again: an inode's number may have come to another file.
+const ANEW: u32 = 10;
 /// Where this host keeps its libraries.
 const OWN: &[&str] = &[
     "/lib",
@@ -66,6 +78,9 @@ type FileId = (u64, u64);
 
 struct Probed {
     _links: Vec<Link>,
+    id: FileId,
+    /// A process that uses it.
+    witness: u32,
     object: TlsObject,
 }
 
@@ -74,15 +89,21 @@ pub(crate) struct Finder {
     probed: HashMap<FileId, Probed>,
     /// What became of each file that was seen: None when it has nothing to probe.
     known: HashMap<Mapped, Option<FileId>>,
+    events: Option<Events>,
+    scans: u32,
     shared: Arc<Shared>,
 }
 
 impl Finder {
     pub fn new(probes: Object, shared: Arc<Shared>) -> Finder {
+        let events = Events::open()
+            .inspect_err(|error| tracing::warn!(%error, "the kernel does not tell of new mappings: TLS libraries are found seconds late"));
         Finder {
             probes,
             probed: HashMap::new(),
             known: HashMap::new(),
+            events: events.ok(),
+            scans: 0,
             shared,
         }
     }
@@ -104,39 +125,86 @@ impl Finder {
 
     /// Looks for libraries until it is told to stop.
     pub fn run(mut self) {
-        let mut next = Instant::now();
+        self.scan();
+        let (mut scanned, mut checked, mut missed) = (Instant::now(), Instant::now(), false);
         while !self.shared.stop.load(Ordering::Relaxed) {
-            if Instant::now() >= next {
+            missed |= self.follow();
+            if checked.elapsed() >= CHECK {
+                checked = Instant::now();
+                missed |= self.probed.values().any(|probed| !self.is_used(probed));
+            }
+            if scanned.elapsed() >= if missed { SOON } else { ANYWAY } {
                 self.scan();
-                next = Instant::now() + SCAN;
+                (scanned, missed) = (Instant::now(), false);
             }
             std::thread::sleep(PAUSE);
         }
     }
 
+    /// Looks at what was mapped since the last time. True when it cannot tell.
+    fn follow(&mut self) -> bool {
+        let Some(events) = &mut self.events else { return true };
+        let news = events.take();
+        let mut systems = None;
+        let before = self.probed.len();
+        for new in news.mappings {
+            if !self.known.contains_key(&new.file) {
+                self.look(
+                    new.pid,
+                    systems.get_or_insert_with(FileSystems::new),
+                    &mut HashSet::new(),
+                );
+            }
+        }
+        if self.probed.len() != before {
+            self.tell();
+        }
+        news.lost
+    }
+
+    /// Looks at what one process has mapped, and adds what is probed of it to `used`.
+    fn look(&mut self, pid: u32, systems: &mut FileSystems, used: &mut HashSet<FileId>) {
+        let text = maps::of(pid);
+        for mapping in maps::executable(&text) {
+            let found = match self.known.get(&mapping.file) {
+                Some(found) => *found,
+                None => {
+                    let found = self.examine(pid, &mapping, systems);
+                    self.known.insert(mapping.file, found);
+                    found
+                }
+            };
+            if let Some(id) = found
+                && used.insert(id)
+                && let Some(probed) = self.probed.get_mut(&id)
+            {
+                probed.witness = pid;
+            }
+        }
+    }
+
+    /// Whether somebody surely uses it; the host's own libraries need nobody.
+    fn is_used(&self, probed: &Probed) -> bool {
+        let is_it = |mapping: Mapping<'_>| {
+            let found = self.known.get(&mapping.file).copied().flatten();
+            found.is_some_and(|id| id == probed.id)
+        };
+        probed.object.standing || maps::executable(&maps::of(probed.witness)).any(is_it)
+    }
+
     /// Looks at what all processes have mapped; lets go of what none has.
     fn scan(&mut self) {
+        self.scans += 1;
+        if self.known.len() > REMEMBERED || self.scans.is_multiple_of(ANEW) {
+            self.known.retain(|_, found| found.is_some());
+        }
         let mut systems = FileSystems::new();
         let mut used = HashSet::new();
-        if self.known.len() > REMEMBERED {
-            self.known.clear();
-        }
         for pid in maps::processes() {
             if self.shared.stop.load(Ordering::Relaxed) {
                 return;
             }
-            let text = maps::of(pid);
-            for mapping in maps::executable(&text) {
-                let found = match self.known.get(&mapping.file) {
-                    Some(found) => *found,
-                    None => {
-                        let found = self.examine(pid, &mapping, &mut systems);
-                        self.known.insert(mapping.file, found);
-                        found
-                    }
-                };
-                used.extend(found);
-            }
+            self.look(pid, &mut systems, &mut used);
         }
         self.probed
             .retain(|id, probed| probed.object.standing || used.contains(id));
@@ -178,7 +246,13 @@ impl Finder {
                     standing,
                 };
                 tracing::debug!(path, ?object, "the TLS functions of this file are probed");
-                self.probed.insert(opened.id, Probed { _links: links, object });
+                let probed = Probed {
+                    _links: links,
+                    id: opened.id,
+                    witness: 0,
+                    object,
+                };
+                self.probed.insert(opened.id, probed);
                 Some(opened.id)
             }
             Err(why) => {

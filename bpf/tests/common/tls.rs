@@ -5,12 +5,13 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use lapwing_bpf::Options;
 use lapwing_engine::{
     event::{Body, Event, TlsData, Way},
-    interest::{Interest, NetworkInterest},
+    interest::NetworkInterest,
 };
 
 use super::{Rig, net};
@@ -22,17 +23,40 @@ pub fn wanted() -> NetworkInterest {
     }
 }
 
-pub fn interest() -> Interest {
-    net::interest(wanted())
+pub fn rig() -> Rig {
+    rig_for(wanted())
 }
 
-pub fn rig() -> Rig {
-    Rig::open(&Options::default(), &interest())
+pub fn rig_for(wanted: NetworkInterest) -> Rig {
+    let mut rig = Rig::open(&Options::default(), &net::interest(wanted));
+    rig.sensors.find_tls();
+    rig
+}
+
+/// Waits, a minute at most, until `done`.
+pub fn wait(what: &str, mut done: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < end, "{what}: it did not come");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Reads until `count` connections of the process `pid` have ended.
+pub fn until_ended(rig: &mut Rig, pid: u32, count: usize) {
+    wait("the end of a connection", || {
+        rig.drain();
+        of(&rig.events, pid).iter().filter(|data| data.end).count() >= count
+    });
 }
 
 /// A key and a certificate in one file of `place`.
 pub fn certificate(place: &Path) -> PathBuf {
-    let file = place.join("both.pem");
+    let (key, certificate, both) = (
+        place.join("key.pem"),
+        place.join("certificate.pem"),
+        place.join("both.pem"),
+    );
     let done = Command::new("openssl")
         .args([
             "req",
@@ -42,25 +66,18 @@ pub fn certificate(place: &Path) -> PathBuf {
             "-pkeyopt",
             "ec_paramgen_curve:P-256",
             "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=localhost",
-            "-keyout",
         ])
-        .arg(&file)
+        .args(["-days", "2", "-subj", "/CN=localhost", "-keyout"])
+        .arg(&key)
         .arg("-out")
-        .arg(&file)
+        .arg(&certificate)
         .stderr(Stdio::null())
         .status()
         .unwrap();
     assert!(done.success());
-    // -out took the place of -keyout's: both in one.
-    let text = std::fs::read_to_string(&file).unwrap();
-    if !text.contains("PRIVATE KEY") {
-        panic!("openssl wrote no key");
-    }
-    file
+    let parts = [std::fs::read(key).unwrap(), std::fs::read(certificate).unwrap()];
+    std::fs::write(&both, parts.concat()).unwrap();
+    both
 }
 
 /// Ends with the test.
@@ -95,35 +112,65 @@ impl Drop for Server {
     }
 }
 
-/// A server in Python that takes one connection after the other, reads until an empty line and answers with `answer` bytes.
+/// A server in Python that takes one connection after the other, reads until an empty line and answers with `answer` bytes after [`HEAD`].
+pub const SERVER: &str = r"
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1])
+listener = socket.create_server(('127.0.0.1', 0))
+print('127.0.0.1:%d' % listener.getsockname()[1], flush=True)
+while True:
+    try:
+        stream = context.wrap_socket(listener.accept()[0], server_side=True)
+        got = b''
+        while not got.endswith(b'\r\n\r\n'):
+            more = stream.recv(65536)
+            if not more:
+                break
+            got += more
+        stream.sendall(b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n' + b'a' * int(sys.argv[2]))
+        stream.close()
+    except OSError:
+        pass
+";
+/// What it answers first.
+pub const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
+
+/// The interpreter, to be given more; of the host, with the host's OpenSSL.
+pub fn interpreter() -> Command {
+    Command::new("/usr/bin/python3")
+}
+
 pub fn python(place: &Path, answer: usize) -> Server {
-    let script = place.join("server.py");
-    std::fs::write(
-        &script,
-        "import socket, ssl, sys\n\
-         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n\
-         context.load_cert_chain(sys.argv[1])\n\
-         listener = socket.create_server(('127.0.0.1', 0))\n\
-         print('127.0.0.1:%d' % listener.getsockname()[1], flush=True)\n\
-         while True:\n\
-        \x20   try:\n\
-        \x20       stream = context.wrap_socket(listener.accept()[0], server_side=True)\n\
-        \x20       got = b''\n\
-        \x20       while not got.endswith(b'\\r\\n\\r\\n'):\n\
-        \x20           got += stream.recv(65536)\n\
-        \x20       body = b'a' * int(sys.argv[2])\n\
-        \x20       stream.sendall(b'HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: %d\\r\\n\\r\\n' % len(body) + body)\n\
-        \x20       stream.close()\n\
-        \x20   except OSError:\n\
-        \x20       pass\n",
-    )
-    .unwrap();
+    python_by(interpreter(), place, answer)
+}
+
+/// The server by another interpreter, or with another environment.
+pub fn python_by(mut interpreter: Command, place: &Path, answer: usize) -> Server {
     Server::start(
-        Command::new("/usr/bin/python3")
-            .arg(&script)
+        interpreter
+            .args(["-c", SERVER])
             .arg(certificate(place))
             .arg(answer.to_string()),
     )
+}
+
+/// curl asks for `path`; its pid, when it has ended well.
+pub fn curl(server: &Server, path: &str) -> u32 {
+    let mut curl = Command::new("curl")
+        .args(["-sk", "--http1.1", "-A", "test", "-H", "Accept:"])
+        .arg(format!("https://{}{path}", server.at))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = curl.id();
+    assert!(curl.wait().unwrap().success());
+    pid
+}
+
+/// What it asks.
+pub fn asked(server: &Server, path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: test\r\n\r\n", server.at).into_bytes()
 }
 
 /// What the process `pid` gave to or took from TLS.
