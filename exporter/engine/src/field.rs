@@ -180,7 +180,7 @@ impl Field {
     pub fn selector(&self) -> Option<&'static str> {
         match self.read {
             Read::Of(Who::Ancestors, _) | Read::Of(_, Get::Many(_)) => Some("[n]"),
-            Read::EventNamed(_) => Some("[name]"),
+            Read::EventNamed(..) => Some("[name]"),
             Read::EventSpan(_) => Some("[from:length]"),
             _ => None,
         }

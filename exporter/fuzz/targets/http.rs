@@ -31,6 +31,7 @@ fn limits() -> Arc<Limits> {
         },
         pending: 3,
         payload: 50,
+        payload_again: 5,
     })
 }
 
@@ -100,8 +101,10 @@ fn talk(turns: &[u8], sizes: &[u8], syn: bool, budget: usize) -> (Vec<Message>, 
     out.retain(|message| match message {
         Message::Payload { way, offset, bytes } => {
             let stream = &mut payload[*way as usize];
-            assert_eq!(*offset, stream.len() as u64);
-            stream.extend_from_slice(bytes);
+            let (again, new) = bytes.split_at(stream.len() - *offset as usize);
+            assert!(again.len() <= 5 && !new.is_empty());
+            assert_eq!(again, &stream[*offset as usize..]);
+            stream.extend_from_slice(new);
             false
         }
         _ => true,

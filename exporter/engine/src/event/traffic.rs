@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Bytes, Direction, Endpoints, FlowKey, FlowTotals, Way};
+use super::{Direction, Endpoints, FlowKey, FlowTotals, Way};
 use crate::net::{
     conversation::Desync,
     http::{Request, Response},
@@ -50,7 +50,7 @@ pub struct Payload {
     /// How many bytes went that way before `bytes`.
     pub offset: u64,
     /// The new bytes, after the last few that were told before: what lies across two pieces is found.
-    pub bytes: Bytes,
+    pub bytes: Vec<u8>,
 }
 
 impl Traffic {

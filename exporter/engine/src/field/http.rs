@@ -1,9 +1,9 @@
 //! Fields of HTTP messages. A response has those of the request that it answers too, as far as that is known.
 
-use super::{Context, Field, Kinds, Read, Scalar, Type};
+use super::{Context, Field, Kinds, Read, Scalar, Type, read::MadeVisitor};
 use crate::net::http::{Headers, Request, Response};
 
-type Visit<'v> = &'v mut dyn FnMut(Scalar<'_>) -> bool;
+type Visit<'v> = MadeVisitor<'v>;
 
 const fn request(name: &'static str, kind: Type, read: Read, doc: &'static str) -> Field {
     Field::new(name, kind, Kinds::HTTP, read, doc)
@@ -20,11 +20,11 @@ pub(super) const FIELDS: &[Field] = &[
     request("http.path", Type::Path, Read::EventMade(path), "the path, percent-decoded once, without the query (ours)"),
     request("http.path.raw", Type::Text, Read::Event(path_raw), "the path as sent (ours)"),
     request("http.query", Type::Text, Read::Event(query), "what follows the ?, as sent (ours)"),
-    request("http.args", Type::Text, Read::EventNamed(args), "values of the query's and a form's arguments, decoded; [id] those named id (ours)"),
+    request("http.args", Type::Text, Read::EventNamed(args, args_whole), "values of the query's and a form's arguments, decoded; [id] those named id (ours)"),
     request("http.args.name", Type::Text, Read::EventMany(arg_names), "names of the arguments as sent in the query (ours)"),
-    request("http.header", Type::Text, Read::EventNamed(header), "values of the request's headers; [user-agent] those of that name (ours)"),
+    request("http.header", Type::Text, Read::EventNamed(header, head), "values of the request's headers; [user-agent] those of that name (ours)"),
     request("http.header.name", Type::Text, Read::EventMany(header_names), "names of the request's headers, as sent (ours)"),
-    request("http.cookie", Type::Text, Read::EventNamed(cookie), "values of cookies; [session] those of that name (ours)"),
+    request("http.cookie", Type::Text, Read::EventNamed(cookie, head), "values of cookies; [session] those of that name (ours)"),
     request("http.host", Type::Text, Read::Event(host), "who is asked, without the port (ours)"),
     request("http.version", Type::Text, Read::EventMade(version), "version of the request: 1.0, 1.1 (ours)"),
     request("http.body", Type::Text, Read::Event(body), "the request's body, unpacked, as far as max_bytes_per_message goes (ours)"),
@@ -34,7 +34,7 @@ pub(super) const FIELDS: &[Field] = &[
     request("http.is_partial", Type::Flag, Read::Event(is_partial), "whether bytes of the message are missing (ours)"),
     response("http.status", Type::Number, Read::Event(status), "404, ... (ours)"),
     response("http.reason", Type::Text, Read::Event(reason), "Not Found, ... may be empty (ours)"),
-    response("http.response.header", Type::Text, Read::EventNamed(response_header), "values of the response's headers; [server] those of that name (ours)"),
+    response("http.response.header", Type::Text, Read::EventNamed(response_header, response_head), "values of the response's headers; [server] those of that name (ours)"),
     response("http.response.version", Type::Text, Read::EventMade(response_version), "version of the response (ours)"),
     response("http.response.body", Type::Text, Read::Event(response_body), "the response's body, unpacked, as far as max_bytes_per_message goes (ours)"),
     response("http.response.body.length", Type::Number, Read::Event(response_body_length), "bytes of the response's body that passed (ours)"),
@@ -72,8 +72,21 @@ fn query<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
 
 fn args(context: &Context<'_>, wanted: Option<&[u8]>, visit: Visit<'_>) -> bool {
     let Some(request) = asked(context) else { return false };
-    let mut args = request.args();
-    args.any(|(name, value)| wanted.is_none_or(|wanted| *wanted == *name) && visit(Scalar::Text(&value)))
+    match wanted {
+        None => context
+            .scratch
+            .borrow_mut()
+            .args(request)
+            .any(|value| visit(value.into())),
+        Some(wanted) => request
+            .args()
+            .any(|(name, value)| *wanted == *name && visit(Scalar::Text(&value))),
+    }
+}
+
+fn args_whole(context: &Context<'_>, visit: Visit<'_>) -> bool {
+    let Some(request) = asked(context) else { return false };
+    visit(context.scratch.borrow_mut().all_args(request).into())
 }
 
 fn arg_names<'a>(context: &Context<'a>, visit: &mut dyn FnMut(Scalar<'a>) -> bool) -> bool {
@@ -95,6 +108,11 @@ fn values(headers: &Headers, wanted: Option<&[u8]>, visit: Visit<'_>) -> bool {
 
 fn header(context: &Context<'_>, wanted: Option<&[u8]>, visit: Visit<'_>) -> bool {
     asked(context).is_some_and(|request| values(&request.headers, wanted, visit))
+}
+
+/// The head, in which all headers are, and with them the cookies.
+fn head(context: &Context<'_>, visit: Visit<'_>) -> bool {
+    asked(context).is_some_and(|request| visit(request.headers.text().into()))
 }
 
 fn header_names<'a>(context: &Context<'a>, visit: &mut dyn FnMut(Scalar<'a>) -> bool) -> bool {
@@ -171,6 +189,10 @@ fn reason<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
 
 fn response_header(context: &Context<'_>, wanted: Option<&[u8]>, visit: Visit<'_>) -> bool {
     answered(context).is_some_and(|response| values(&response.headers, wanted, visit))
+}
+
+fn response_head(context: &Context<'_>, visit: Visit<'_>) -> bool {
+    answered(context).is_some_and(|response| visit(response.headers.text().into()))
 }
 
 fn response_version(context: &Context<'_>, visit: Visit<'_>) -> bool {

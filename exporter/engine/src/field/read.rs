@@ -66,6 +66,11 @@ pub type Visitor<'v, 'a> = &'v mut dyn FnMut(Scalar<'a>) -> bool;
 /// The same for values that live only as long as they are shown.
 pub type MadeVisitor<'v> = &'v mut dyn FnMut(Scalar<'_>) -> bool;
 
+/// Shows the values of one name, or all of them.
+pub type Named = fn(&Context<'_>, Option<&[u8]>, MadeVisitor<'_>) -> bool;
+/// Shows one text that all values are parts of.
+pub type Whole = fn(&Context<'_>, MadeVisitor<'_>) -> bool;
+
 /// A stretch of a stream, and how many bytes came before it.
 pub type Span<'a> = (&'a [u8], u64);
 
@@ -76,8 +81,9 @@ pub enum Read {
     Event(for<'a> fn(&Context<'a>) -> Option<Scalar<'a>>),
     /// Several values from the event.
     EventMany(for<'a> fn(&Context<'a>, Visitor<'_, 'a>) -> bool),
-    /// Several values from the event, each with a name: all of them, or those of one name.
-    EventNamed(fn(&Context<'_>, Option<&[u8]>, MadeVisitor<'_>) -> bool),
+    /// Several values from the event, each with a name: all of them, or those of one name. The second shows one text that every value is a
+    /// part of: what is nowhere in it is in no value.
+    EventNamed(Named, Whole),
     /// One value that has to be made from the event, and is shown to the visitor.
     EventMade(fn(&Context<'_>, MadeVisitor<'_>) -> bool),
     /// A stretch of a stream, with the number of bytes before it.
@@ -119,7 +125,7 @@ impl FieldRef {
             Read::Event(get) => get(context).is_some_and(test),
             Read::EventMany(visit) => visit(context, &mut test),
             Read::EventMade(show) => show(context, &mut test),
-            Read::EventNamed(visit) => visit(context, self.name(), &mut test),
+            Read::EventNamed(visit, _) => visit(context, self.name(), &mut test),
             Read::EventSpan(get) => get(context).is_some_and(|(bytes, before)| match self.span() {
                 None => test(Scalar::Text(bytes)),
                 Some(span) => within(bytes, before, span).is_some_and(|bytes| test(Scalar::Text(bytes))),
@@ -144,12 +150,26 @@ impl FieldRef {
         }
     }
 
+    /// Whether `test` is true for the text that all values are parts of; None where there is no such text.
+    pub fn whole(&self, context: &Context<'_>, mut test: impl FnMut(&[u8]) -> bool) -> Option<bool> {
+        let Read::EventNamed(_, whole) = self.field.read else {
+            return None;
+        };
+        let mut test = |value: Scalar<'_>| matches!(value, Scalar::Text(text) if test(text));
+        Some(whole(context, &mut test))
+    }
+
+    /// Whether there is a text that all values are parts of, and looking at it first saves looking at each.
+    pub fn has_whole(&self) -> bool {
+        self.selector.is_none() && matches!(self.field.read, Read::EventNamed(..))
+    }
+
     /// How much reading it costs, for the order of checks.
     pub fn cost(&self) -> u32 {
         match (self.field.read, self.index()) {
             (Read::Event(_), _) => 1,
             (Read::EventMade(_), _) => 5,
-            (Read::EventMany(_) | Read::EventNamed(_) | Read::EventSpan(_), _) => 10,
+            (Read::EventMany(_) | Read::EventNamed(..) | Read::EventSpan(_), _) => 10,
             (Read::Of(Who::Process, get), _) => 2 + get.cost(),
             (Read::Of(Who::Parent, get), _) => 6 + get.cost(),
             (Read::Of(Who::Ancestors, get), Some(n)) => 6 * n.min(20) + get.cost(),

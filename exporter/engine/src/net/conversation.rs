@@ -39,6 +39,8 @@ pub struct Limits {
     pub pending: usize,
     /// How much of a stream is given out as [`Message::Payload`], from its start. 0: no rule looks at it.
     pub payload: u64,
+    /// How many bytes before are given out again with the next ones: what is looked for may lie across two pieces.
+    pub payload_again: usize,
 }
 
 impl Default for Limits {
@@ -54,6 +56,7 @@ impl Default for Limits {
             },
             pending: 64,
             payload: 0,
+            payload_again: 0,
         }
     }
 }
@@ -78,8 +81,8 @@ pub enum Message {
         way: Way,
         /// Their place in the stream.
         offset: u64,
-        /// The bytes.
-        bytes: Bytes,
+        /// The bytes, after at most [`Limits::payload_again`] of those that were given out before.
+        bytes: Vec<u8>,
     },
     /// A request: when it is complete, or as soon as no more of it will be kept.
     Request(Way, Arc<Request>),

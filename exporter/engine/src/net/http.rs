@@ -22,6 +22,7 @@ pub use headers::Headers;
 pub(crate) use line::{RequestLine, StatusLine, plausible, request_line, status_line};
 pub use oddity::{Oddities, Oddity};
 pub use percent::{Args, decode, decode_form};
+pub(crate) use percent::{Pairs, decode_form_into};
 pub use request::Request;
 pub use response::Response;
 

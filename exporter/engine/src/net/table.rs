@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use self::flow::{Flow, Made};
+use self::flow::{Flow, Made, Telling};
 use super::{
     budget::{Budget, Counters},
     conversation::{self, End},
@@ -29,6 +29,8 @@ const LOOKED_AT: usize = 256;
 const PATIENCE: u64 = 2_000_000_000;
 /// Most bytes of each way that rules see as `tcp.payload`.
 const PAYLOAD: u64 = 256 << 10;
+/// So many of them come again with the next ones.
+const PAYLOAD_AGAIN: usize = 256;
 
 /// The bounds of [`Flows`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,8 +79,7 @@ pub struct Flows {
     /// Connections with a hole, and since when.
     waiting: VecDeque<(BootTime, Key)>,
     budget: Budget,
-    /// Requests and other things told, so far.
-    told: u64,
+    told: Telling,
     evicted: u64,
     conversations: u64,
     given_up: u64,
@@ -96,7 +97,7 @@ impl Flows {
             queue: VecDeque::new(),
             waiting: VecDeque::new(),
             budget: Budget::new(limits.max_buffered),
-            told: 0,
+            told: Telling::default(),
             evicted: 0,
             conversations: 0,
             given_up: 0,
@@ -330,6 +331,7 @@ fn conversation_limits(limits: &Limits, needs: Needs) -> conversation::Limits {
         request_body: some(needs.request_body, limits.request_bytes),
         response_body: some(needs.response_body, limits.response_bytes),
         payload: if needs.payload { PAYLOAD } else { 0 },
+        payload_again: PAYLOAD_AGAIN,
         ..conversation::Limits::default()
     }
 }

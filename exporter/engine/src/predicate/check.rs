@@ -18,6 +18,8 @@ pub struct Check {
     /// What is done to its values before, the first one first.
     pub(super) transforms: Box<[Transform]>,
     pub(super) test: Test,
+    /// The values are parts of one text, and what is not found in that is in none of them.
+    narrows: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -30,7 +32,8 @@ pub(super) enum Test {
     EndsWith(Box<[u8]>),
     Contains(Box<Finder<'static>>),
     Glob(Glob),
-    Regex(Regex),
+    /// The second: it asks for nothing but that it is found, wherever that is (no `^`, `$`, `\b`).
+    Regex(Regex, bool),
     /// `paths` are those that `set` was made of.
     Below {
         set: PathMap<()>,
@@ -108,7 +111,7 @@ impl Test {
             Test::EndsWith(end) => text.ends_with(end),
             Test::Contains(finder) => finder.find(text).is_some(),
             Test::Glob(glob) => glob.matches(text),
-            Test::Regex(regex) => regex.is_match(text),
+            Test::Regex(regex, _) => regex.is_match(text),
             Test::Below { set, .. } => set.covers(text),
             Test::Number(..) | Test::InNumbers(_) | Test::Networks(..) => false,
         }
@@ -128,6 +131,11 @@ impl Test {
         }
     }
 
+    /// Whether it holds for every text of which a part holds.
+    fn is_found_anywhere(&self) -> bool {
+        matches!(self, Test::Contains(_) | Test::Regex(_, true))
+    }
+
     fn cost(&self) -> u32 {
         match self {
             Test::Exists | Test::Number(..) => 0,
@@ -136,7 +144,7 @@ impl Test {
             Test::Below { .. } | Test::Networks(..) => 4,
             Test::Contains(_) => 8,
             Test::Glob(_) => 15,
-            Test::Regex(_) => 40,
+            Test::Regex(..) => 40,
         }
     }
 }
@@ -144,6 +152,7 @@ impl Test {
 impl Check {
     pub(super) fn new(field: FieldRef, transforms: Box<[Transform]>, test: Test) -> Check {
         Check {
+            narrows: field.has_whole() && transforms.is_empty() && test.is_found_anywhere(),
             field,
             transforms,
             test,
@@ -151,6 +160,9 @@ impl Check {
     }
 
     pub(super) fn matches(&self, context: &Context<'_>) -> bool {
+        if self.narrows && self.field.whole(context, |text| self.test.holds_text(text)) == Some(false) {
+            return false;
+        }
         self.field.any(context, |value| match value {
             Scalar::Text(text) if !self.transforms.is_empty() => {
                 self.test.holds_text(&transform::all(&self.transforms, text))

@@ -17,6 +17,8 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
+use memchr::{memchr, memchr3};
+
 use crate::net::http::decode_form;
 
 /// For people: what there is, one a line.
@@ -69,16 +71,15 @@ impl Transform {
         NAMES.iter().map(|(name, _)| *name)
     }
 
-    /// Changes a value; what is already so is not copied.
+    /// Changes a value; what is already so is not copied: borrowed is all of it, or its first [`MAX_VALUE`] bytes.
     pub fn apply<'a>(self, value: &'a [u8]) -> Cow<'a, [u8]> {
         let value = &value[..value.len().min(MAX_VALUE)];
-        let has = |bytes: &[u8]| value.iter().any(|byte| bytes.contains(byte));
         match self {
-            Transform::Lower if value.iter().any(u8::is_ascii_uppercase) => value.to_ascii_lowercase().into(),
+            Transform::Lower if has_upper(value) => value.to_ascii_lowercase().into(),
             Transform::UrlDecode => decode_form(value),
-            Transform::HtmlDecode if has(b"&") => html_decode(value).into(),
+            Transform::HtmlDecode if memchr(b'&', value).is_some() => html_decode(value).into(),
             Transform::Base64Decode => base64_decode(value).into(),
-            Transform::NormalizePath if has(b"./\\") => normalize_path(value).into(),
+            Transform::NormalizePath if memchr3(b'.', b'/', b'\\', value).is_some() => normalize_path(value).into(),
             _ => value.into(),
         }
     }
@@ -90,8 +91,20 @@ pub fn all<'a>(transforms: &[Transform], value: &'a [u8]) -> Cow<'a, [u8]> {
         .iter()
         .fold(Cow::Borrowed(value), |value, transform| match value {
             Cow::Borrowed(value) => transform.apply(value),
-            Cow::Owned(value) => Cow::Owned(transform.apply(&value).into_owned()),
+            Cow::Owned(mut value) => {
+                value.truncate(MAX_VALUE);
+                match transform.apply(&value) {
+                    Cow::Borrowed(_) => value.into(),
+                    Cow::Owned(changed) => changed.into(),
+                }
+            }
         })
+}
+
+/// By many bytes at once.
+fn has_upper(value: &[u8]) -> bool {
+    let mut many = value.chunks(256);
+    many.any(|some| some.iter().fold(false, |found, byte| found | byte.is_ascii_uppercase()))
 }
 
 /// Longest name or number of a character reference that is looked at.

@@ -292,7 +292,7 @@ fn a(kind: Type) -> &'static str {
 /// ASCII letters only: bytes are compared, not characters.
 fn icontains(value: &Value) -> Result<Test, PredicateError> {
     let pattern: String = value.bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect();
-    build(&pattern, true, value.offset).map(Test::Regex)
+    build(&pattern, true, value.offset)
 }
 
 fn regex(value: &Value) -> Result<Test, PredicateError> {
@@ -305,10 +305,10 @@ fn regex(value: &Value) -> Result<Test, PredicateError> {
             help,
         });
     };
-    build(pattern, false, value.offset).map(Test::Regex)
+    build(pattern, false, value.offset)
 }
 
-fn build(pattern: &str, ignore_case: bool, offset: usize) -> Result<regex::bytes::Regex, PredicateError> {
+fn build(pattern: &str, ignore_case: bool, offset: usize) -> Result<Test, PredicateError> {
     let built = RegexBuilder::new(pattern)
         .unicode(false)
         .case_insensitive(ignore_case)
@@ -316,6 +316,15 @@ fn build(pattern: &str, ignore_case: bool, offset: usize) -> Result<regex::bytes
         .dfa_size_limit(REGEX_BYTES)
         .nest_limit(64)
         .build();
+    let anywhere = regex_syntax::ParserBuilder::new()
+        .unicode(false)
+        .utf8(false)
+        .case_insensitive(ignore_case)
+        .nest_limit(64)
+        .build()
+        .parse(pattern)
+        .is_ok_and(|regex| regex.properties().look_set().is_empty());
+    let built = built.map(|regex| Test::Regex(regex, anywhere));
     built.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => PredicateError {
             offset,

@@ -1,6 +1,7 @@
 //! HTTP over both directions: which side asks, what answers what, and how each message is read.
 
 mod heads;
+mod payload;
 mod pending;
 mod tell;
 
@@ -15,9 +16,12 @@ use super::{
     index, other,
     side::{self, Next, Open, OpenHead, State},
 };
-use crate::event::{Bytes, Way};
+use crate::event::Way;
 
-use self::pending::{Kind, Pending};
+use self::{
+    payload::Tails,
+    pending::{Kind, Pending},
+};
 
 /// What every step needs.
 pub(super) struct Context<'a> {
@@ -37,6 +41,7 @@ pub(super) struct Exchange {
     last: Option<Way>,
     /// Its beginning was not seen.
     midstream: bool,
+    tails: Tails,
 }
 
 impl Exchange {
@@ -56,7 +61,7 @@ impl Exchange {
         }
         match piece {
             Piece::Bytes(bytes) => {
-                payload(way, offset, bytes, cx);
+                self.tails.tell(way, offset, bytes, cx);
                 self.bytes(way, offset, bytes, cx);
             }
             Piece::Gap(length) => self.gap(way, offset, length, cx),
@@ -121,15 +126,15 @@ impl Exchange {
         match state {
             State::Start { sure } => {
                 let scanner = Scanner::new(bytes.len());
-                let head = Box::new(OpenHead {
+                let head = OpenHead {
                     scanner,
                     first: None,
                     sure,
                     charged: 0,
-                });
+                };
                 self.head(way, head, bytes, cx)
             }
-            State::Head(head) => self.head(way, head, bytes, cx),
+            State::Head(head) => self.head(way, *head, bytes, cx),
             State::Body(open, framing) => self.body(way, open, framing, bytes, offset, cx),
             State::Trailers(mut open, mut scanner) => match scanner.feed(bytes, cx.limits.head, cx.limits.headers) {
                 Fed::Done(taken) => {
@@ -252,13 +257,5 @@ impl Exchange {
             std::mem::replace(state, State::Off).release(cx.budget);
         }
         self.pending.clear(cx.budget);
-    }
-}
-
-fn payload(way: Way, offset: u64, bytes: &[u8], cx: &mut Context<'_>) {
-    let left = cx.limits.payload.saturating_sub(offset).min(bytes.len() as u64) as usize;
-    if left > 0 {
-        let bytes = Bytes::from(&bytes[..left]);
-        cx.out.push(Message::Payload { way, offset, bytes });
     }
 }

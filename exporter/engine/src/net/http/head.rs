@@ -1,6 +1,8 @@
 //! The head of a message (or the trailers of a chunked one), line by line, however it is cut.
 
-use memchr::{memchr, memchr2};
+use std::ops::Range;
+
+use memchr::{memchr, memchr2, memchr3};
 
 use super::{Headers, Oddities, Oddity, headers::Span};
 
@@ -125,7 +127,11 @@ impl Scanner {
     /// Takes bytes up to the end of the head.
     pub fn feed(&mut self, bytes: &[u8], most: usize, most_headers: usize) -> Fed {
         let mut taken = 0;
-        while let Some(end) = memchr(b'\n', &bytes[taken..]) {
+        loop {
+            taken += self.plain_lines(&bytes[taken..], most, most_headers);
+            let Some(end) = memchr(b'\n', &bytes[taken..]) else {
+                break;
+            };
             self.keep(&bytes[taken..taken + end], most);
             taken += end + 1;
             match self.end_line(most, most_headers) {
@@ -136,6 +142,31 @@ impl Scanner {
         }
         self.keep(&bytes[taken..], most);
         Fed::More
+    }
+
+    /// Takes the header lines at the start of `bytes` that are whole, within the bounds and as they should be: most are, and they are copied
+    /// all at once. The others are for the caller. The answer is how many bytes they are.
+    fn plain_lines(&mut self, bytes: &[u8], most: usize, most_headers: usize) -> usize {
+        if !self.has_first || self.length != 0 || self.full {
+            return 0;
+        }
+        let Headers { text, spans } = &mut self.head.headers;
+        let base = text.len();
+        let mut taken = 0;
+        while spans.len() < most_headers
+            && let Some((name, value, length)) = plain_line(&bytes[taken..])
+            && base + taken + length < most
+        {
+            let start = base + taken;
+            spans.push((
+                Span::new(start, start + name),
+                Span::new(start + value.start, start + value.end),
+            ));
+            taken += length;
+        }
+        text.extend_from_slice(&bytes[..taken]);
+        self.line = text.len();
+        taken
     }
 
     /// Keeps a part of the line under way, as far as there is room.
@@ -231,6 +262,25 @@ impl Scanner {
         headers.spans.push(spans);
         true
     }
+}
+
+/// A header line without any oddity: the length of its name, its value and its length with its end.
+fn plain_line(bytes: &[u8]) -> Option<(usize, Range<usize>, usize)> {
+    let name = bytes.iter().position(|byte| !NAME[usize::from(*byte)])?;
+    if name == 0 || bytes[name] != b':' {
+        return None;
+    }
+    let rest = &bytes[name + 1..];
+    let end = memchr3(b'\n', b'\r', 0, rest)?;
+    let after = match &rest[end..] {
+        [b'\n', ..] => 1,
+        [b'\r', b'\n', ..] => 2,
+        _ => return None,
+    };
+    let value = rest[..end].trim_ascii_start();
+    let start = name + 1 + end - value.len();
+    let value = value.trim_ascii_end();
+    Some((name, start..start + value.len(), name + 1 + end + after))
 }
 
 /// What a line was.

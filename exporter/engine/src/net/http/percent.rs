@@ -16,6 +16,12 @@ pub fn decode(text: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
+/// The same as [`decode_form`], behind what is in `out`.
+pub(crate) fn decode_form_into(text: &[u8], out: &mut Vec<u8>) {
+    let first = memchr2(b'%', b'+', text).unwrap_or(text.len());
+    unescape_into(text, first, true, out);
+}
+
 /// The same in forms and queries, where `+` is a space.
 pub fn decode_form(text: &[u8]) -> Cow<'_, [u8]> {
     match memchr2(b'%', b'+', text) {
@@ -26,6 +32,12 @@ pub fn decode_form(text: &[u8]) -> Cow<'_, [u8]> {
 
 fn unescape(text: &[u8], first: usize, plus: bool) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
+    unescape_into(text, first, plus, &mut decoded);
+    decoded
+}
+
+/// `first` is the first byte that may not stay as it is.
+fn unescape_into(text: &[u8], first: usize, plus: bool, decoded: &mut Vec<u8>) {
     decoded.extend_from_slice(&text[..first]);
     let mut rest = &text[first..];
     while let Some((byte, after)) = rest.split_first() {
@@ -41,24 +53,43 @@ fn unescape(text: &[u8], first: usize, plus: bool) -> Vec<u8> {
             decoded.push(if plus && *byte == b'+' { b' ' } else { *byte });
         }
     }
-    decoded
 }
 
-/// `name=value&name=value`, decoded; names may repeat, values and names may be empty.
+/// `name=value&name=value`, as sent; names may repeat, values and names may be empty.
 #[derive(Debug, Clone)]
-pub struct Args<'a> {
+pub(crate) struct Pairs<'a> {
     rest: Option<&'a [u8]>,
 }
+
+impl<'a> Pairs<'a> {
+    /// Of a query, or of the body of a form.
+    pub fn new(text: &'a [u8]) -> Pairs<'a> {
+        Pairs { rest: Some(text) }
+    }
+}
+
+/// The same, decoded.
+#[derive(Debug, Clone)]
+pub struct Args<'a>(Pairs<'a>);
 
 impl<'a> Args<'a> {
     /// Of a query, or of the body of a form.
     pub fn new(text: &'a [u8]) -> Args<'a> {
-        Args { rest: Some(text) }
+        Args(Pairs::new(text))
     }
 }
 
 impl<'a> Iterator for Args<'a> {
     type Item = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, value) = self.0.next()?;
+        Some((decode_form(name), decode_form(value)))
+    }
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -69,11 +100,10 @@ impl<'a> Iterator for Args<'a> {
             if part.is_empty() {
                 continue;
             }
-            let (name, value) = match memchr(b'=', part) {
+            return Some(match memchr(b'=', part) {
                 Some(equals) => (&part[..equals], &part[equals + 1..]),
                 None => (part, &part[part.len()..]),
-            };
-            return Some((decode_form(name), decode_form(value)));
+            });
         }
     }
 }

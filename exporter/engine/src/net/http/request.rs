@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
-use super::{Args, Body, Headers, Oddities, Version, decode, headers::Span};
+use super::{Args, Body, Headers, Oddities, Pairs, Version, decode, headers::Span};
 
 /// A request. Bytes are as they were sent unless "decoded" is said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,11 +48,7 @@ impl Request {
     /// The target without scheme and host, query and fragment.
     pub fn path_raw(&self) -> &[u8] {
         let (_, path) = split_absolute(self.target());
-        let end = path
-            .iter()
-            .position(|byte| matches!(byte, b'?' | b'#'))
-            .unwrap_or(path.len());
-        &path[..end]
+        &path[..memchr2(b'?', b'#', path).unwrap_or(path.len())]
     }
 
     /// The path, percent-decoded once.
@@ -69,8 +65,18 @@ impl Request {
 
     /// The arguments of the query and then, if the body is a form (`application/x-www-form-urlencoded`), of the body; decoded.
     pub fn args(&self) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
-        let form: &[u8] = if self.is_form() { &self.body.bytes } else { b"" };
-        Args::new(self.query()).chain(Args::new(form))
+        Args::new(self.query()).chain(Args::new(self.form()))
+    }
+
+    /// The same as they were sent.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        Pairs::new(self.query()).chain(Pairs::new(self.form()))
+    }
+
+    /// The body, if it is a form.
+    fn form(&self) -> &[u8] {
+        let body = self.body.bytes.as_slice();
+        if !body.is_empty() && self.is_form() { body } else { b"" }
     }
 
     /// Whether the body is a form that is readable.

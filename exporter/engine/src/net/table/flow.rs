@@ -10,26 +10,33 @@ use super::super::{
 use super::Key;
 use crate::{
     event::{
-        Body, BootTime, Bytes, Direction, Endpoints, Event, FlowKey, FlowTotals, Header, Payload, ProcessKey, Told,
-        Traffic, Way,
+        Body, BootTime, Direction, Endpoints, Event, FlowKey, FlowTotals, Header, Payload, ProcessKey, Told, Traffic,
+        Way,
     },
     rule::RuleId,
 };
 
-/// So many bytes that passed before are told again with new ones: what is looked for may lie across two pieces.
-const TAIL: usize = 256;
 /// Most requests whose number is kept until their response comes.
 const MAX_PENDING: usize = 64;
+
+/// What was told so far.
+#[derive(Debug, Default)]
+pub(super) struct Telling {
+    /// Requests and other things.
+    number: u64,
+    /// What a conversation has just said; kept for its room.
+    messages: Vec<Message>,
+}
 
 /// Where what is made of an event goes.
 pub(super) struct Made<'a> {
     header: &'a Header,
-    told: &'a mut u64,
+    told: &'a mut Telling,
     out: &'a mut Vec<Event>,
 }
 
 impl<'a> Made<'a> {
-    pub fn new(header: &'a Header, told: &'a mut u64, out: &'a mut Vec<Event>) -> Made<'a> {
+    pub fn new(header: &'a Header, told: &'a mut Telling, out: &'a mut Vec<Event>) -> Made<'a> {
         Made { header, told, out }
     }
 }
@@ -60,8 +67,6 @@ pub(super) struct Flow {
     conversation: Option<Box<Conversation>>,
     /// Requests that were told and not yet answered, with their numbers.
     pending: VecDeque<(Arc<Request>, u64)>,
-    /// The last bytes of each way that were told as payload, and the place after them.
-    tails: [(Vec<u8>, u64); 2],
     /// The rules that have found something in its payload.
     found: Vec<RuleId>,
 }
@@ -88,7 +93,6 @@ impl Flow {
             totals: FlowTotals::default(),
             conversation: None,
             pending: VecDeque::new(),
-            tails: Default::default(),
             found: Vec::new(),
         }
     }
@@ -134,10 +138,9 @@ impl Flow {
         let conversation = self
             .conversation
             .get_or_insert_with(|| Box::new(Conversation::new(limits.clone())));
-        let mut messages = Vec::new();
-        take(conversation, budget, &mut messages);
+        take(conversation, budget, &mut made.told.messages);
         self.waiting = conversation.is_waiting();
-        self.tell(messages, made);
+        self.tell(made);
     }
 
     /// Gives up a hole that is still open.
@@ -145,30 +148,26 @@ impl Flow {
         let Some(conversation) = self.conversation.as_mut().filter(|_| self.waiting) else {
             return;
         };
-        let mut messages = Vec::new();
-        conversation.give_up(budget, &mut messages);
+        conversation.give_up(budget, &mut made.told.messages);
         self.waiting = conversation.is_waiting();
-        self.tell(messages, made);
+        self.tell(made);
     }
 
     /// Ends the conversation and gives back what it holds.
     pub fn end(&mut self, end: End<'_>, budget: &mut Budget, made: &mut Made<'_>) {
         if let Some(mut conversation) = self.conversation.take() {
-            let mut messages = Vec::new();
-            conversation.close(end, budget, &mut messages);
-            self.tell(messages, made);
+            conversation.close(end, budget, &mut made.told.messages);
+            self.tell(made);
         }
         self.waiting = false;
         self.pending.clear();
     }
 
-    fn tell(&mut self, messages: Vec<Message>, made: &mut Made<'_>) {
-        for message in messages {
+    fn tell(&mut self, made: &mut Made<'_>) {
+        let mut messages = std::mem::take(&mut made.told.messages);
+        for message in messages.drain(..) {
             match message {
                 Message::Payload { way, offset, bytes } => {
-                    let new = bytes.len() as u64;
-                    let bytes = self.with_tail(way, offset, &bytes);
-                    let offset = (offset + new).saturating_sub(bytes.len() as u64);
                     self.push(None, Told::Payload(Payload { way, offset, bytes }), made);
                 }
                 Message::Request(way, request) => {
@@ -191,6 +190,7 @@ impl Flow {
                 Message::Malformed { .. } | Message::Upgraded { .. } => {}
             }
         }
+        made.told.messages = messages;
     }
 
     /// Who asks has opened the connection: `incoming` is the way of this message on one that was opened to us.
@@ -211,28 +211,10 @@ impl Flow {
         number
     }
 
-    /// The bytes after the last ones of the same way.
-    fn with_tail(&mut self, way: Way, offset: u64, bytes: &Bytes) -> Bytes {
-        let (tail, end) = &mut self.tails[way as usize];
-        if *end != offset {
-            tail.clear();
-        }
-        *end = offset + bytes.len() as u64;
-        let window = if tail.is_empty() {
-            bytes.clone()
-        } else {
-            tail.extend_from_slice(bytes);
-            Bytes::from(tail.as_slice())
-        };
-        tail.clear();
-        tail.extend_from_slice(&window[window.len().saturating_sub(TAIL)..]);
-        window
-    }
-
     fn push(&self, number: Option<u64>, told: Told, made: &mut Made<'_>) -> u64 {
         let number = number.unwrap_or_else(|| {
-            *made.told += 1;
-            *made.told
+            made.told.number += 1;
+            made.told.number
         });
         let traffic = Traffic {
             flow: self.flow,

@@ -13,13 +13,7 @@ use crate::event::{Bytes, Way};
 
 impl Exchange {
     /// Reads a head.
-    pub(super) fn head(
-        &mut self,
-        way: Way,
-        mut head: Box<OpenHead>,
-        bytes: &[u8],
-        cx: &mut Context<'_>,
-    ) -> (State, usize) {
+    pub(super) fn head(&mut self, way: Way, mut head: OpenHead, bytes: &[u8], cx: &mut Context<'_>) -> (State, usize) {
         let mut taken = 0;
         loop {
             match head.scanner.feed(&bytes[taken..], cx.limits.head, cx.limits.headers) {
@@ -43,7 +37,7 @@ impl Exchange {
         }
     }
 
-    fn head_goes_on(&mut self, way: Way, mut head: Box<OpenHead>, cx: &mut Context<'_>) -> State {
+    fn head_goes_on(&mut self, way: Way, mut head: OpenHead, cx: &mut Context<'_>) -> State {
         if head.scanner.is_blank() {
             cx.budget.give(head.charged);
             return State::Start { sure: head.sure };
@@ -58,7 +52,7 @@ impl Exchange {
             return State::Lost;
         }
         head.charged = head.charged.max(cost);
-        State::Head(head)
+        State::Head(Box::new(head))
     }
 
     /// Whether the first line is one of HTTP. The first ever says which side asks.

@@ -88,7 +88,8 @@ impl Pending {
     pub fn pop(&mut self, budget: &mut Budget) -> Option<Arc<Request>> {
         let first = self.waiting.pop_front()?;
         budget.give(first.charged);
-        if self.waiting.is_empty() {
+        // Room for the one or two that most connections ever wait for stays.
+        if self.waiting.is_empty() && self.waiting.capacity() > 4 {
             self.waiting = VecDeque::new();
         }
         first.request

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        super::http::{Body, Headers, Oddities, Oddity, Request, RequestLine, Response, StatusLine},
+        super::http::{Headers, Oddities, Oddity, Request, Response},
         Message,
         framing::Framing,
         index, other,
@@ -60,37 +60,55 @@ impl Exchange {
         partial |= body.partial;
         body.partial = partial;
         let truncated = head.truncated || body.truncated;
-        let parts = Parts {
-            headers: head.headers,
-            trailers,
-            body,
-            oddities,
-            truncated,
-            partial,
-        };
         match first {
             First::Request(line) => {
-                let request = Arc::new(parts.request(line));
-                cx.told(way, oddities, truncated, partial);
-                cx.budget.counters.requests += 1;
-                cx.out.push(Message::Request(way, request.clone()));
-                let charged = hold(&request, charged + held, cx);
-                self.pending.complete(&request, charged, cx);
-                if Kind::of(request.method()) == Kind::Connect {
-                    State::Wait
-                } else {
-                    State::Start { sure: true }
-                }
+                let request = Request {
+                    method: line.method,
+                    target: line.target,
+                    version: line.version,
+                    headers: head.headers,
+                    trailers,
+                    body,
+                    oddities,
+                    truncated,
+                    partial,
+                };
+                self.tell_request(way, Arc::new(request), charged + held, cx)
             }
             First::Status(line) => {
                 cx.budget.give(charged + held);
-                let response = Arc::new(parts.response(line));
-                self.tell_response(way, &response, cx)
+                let response = Response {
+                    reason: line.reason,
+                    version: line.version,
+                    status: line.status,
+                    headers: head.headers,
+                    trailers,
+                    body,
+                    oddities,
+                    truncated,
+                    partial,
+                };
+                self.tell_response(way, Arc::new(response), cx)
             }
         }
     }
 
-    fn tell_response(&mut self, way: Way, response: &Arc<Response>, cx: &mut Context<'_>) -> State {
+    /// `held` is what was taken for it.
+    fn tell_request(&mut self, way: Way, request: Arc<Request>, held: usize, cx: &mut Context<'_>) -> State {
+        cx.told(way, request.oddities, request.truncated, request.partial);
+        cx.budget.counters.requests += 1;
+        let charged = hold(&request, held, cx);
+        self.pending.complete(&request, charged, cx);
+        let connects = Kind::of(request.method()) == Kind::Connect;
+        cx.out.push(Message::Request(way, request));
+        if connects {
+            State::Wait
+        } else {
+            State::Start { sure: true }
+        }
+    }
+
+    fn tell_response(&mut self, way: Way, response: Arc<Response>, cx: &mut Context<'_>) -> State {
         self.cut_request(other(way), cx);
         let kind = self.pending.first_kind();
         let request = self.pending.pop(cx.budget);
@@ -191,61 +209,4 @@ fn hold(request: &Request, charged: usize, cx: &mut Context<'_>) -> usize {
         + request.body.bytes.capacity();
     cx.budget.give(charged);
     if cx.budget.take(cost) { cost } else { 0 }
-}
-
-struct Parts {
-    headers: Headers,
-    trailers: Headers,
-    body: Body,
-    oddities: Oddities,
-    truncated: bool,
-    partial: bool,
-}
-
-impl Parts {
-    fn request(self, line: RequestLine) -> Request {
-        let Parts {
-            headers,
-            trailers,
-            body,
-            oddities,
-            truncated,
-            partial,
-        } = self;
-        let (method, target, version) = (line.method, line.target, line.version);
-        Request {
-            method,
-            target,
-            version,
-            headers,
-            trailers,
-            body,
-            oddities,
-            truncated,
-            partial,
-        }
-    }
-
-    fn response(self, line: StatusLine) -> Response {
-        let Parts {
-            headers,
-            trailers,
-            body,
-            oddities,
-            truncated,
-            partial,
-        } = self;
-        let (reason, version, status) = (line.reason, line.version, line.status);
-        Response {
-            reason,
-            version,
-            status,
-            headers,
-            trailers,
-            body,
-            oddities,
-            truncated,
-            partial,
-        }
-    }
 }
