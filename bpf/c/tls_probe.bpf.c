@@ -91,51 +91,62 @@ static __always_inline bool lw_tls_wanted(struct lw_tls_conn *conn, struct lw_ne
 	return conn->wanted;
 }
 
+/* A function of the library that this call called has told its bytes. */
+static __always_inline bool lw_tls_told(const struct lw_tls_thread *thread, const struct lw_tls_call *call)
+{
+	return thread->told_ssl == call->ssl && thread->told_way == call->way && (__s32)(thread->told_serial - call->serial) > 0;
+}
+
+/* `call` has returned, with `length` bytes; it used `sock`. */
+static __always_inline void lw_tls_returned(struct lw_tls_thread *thread, const struct lw_tls_call *call, __u32 length, __u64 sock)
+{
+	struct lw_net_rules *rules = lw_net();
+	struct lw_tls_piece *p = &thread->piece;
+	struct lw_tls_conn *conn;
+
+	if ((!length && !sock) || lw_tls_told(thread, call))
+		return;
+	conn = lw_tls_conn(call->ssl, true);
+	if (!conn || !rules) {
+		lw_count(LW_NETWORK, LW_TRIED);
+		lw_count(LW_NETWORK, LW_NO_MEMORY);
+		return;
+	}
+	lw_tls_tie(conn, sock);
+	if (!length || !lw_tls_wanted(conn, rules))
+		return;
+	thread->told_ssl = call->ssl;
+	thread->told_way = call->way;
+	thread->told_serial = call->serial;
+	p->ssl = call->ssl;
+	p->buffer = call->buffer;
+	p->rest = length;
+	p->way = call->way;
+	p->end = 0;
+	lw_tls_passed(conn, rules, p);
+}
+
 SEC("uretprobe")
 int lw_tls_done(struct lw_user_regs *regs)
 {
-	struct lw_net_rules *rules = lw_net();
 	struct lw_tls_thread *thread = lw_tls_thread(false);
-	struct lw_tls_call *slot = thread ? lw_tls_slot(thread, regs->sp) : NULL, call;
-	struct lw_tls_conn *conn;
-	struct lw_tls_piece p = {};
+	struct lw_tls_call *slot = thread ? lw_tls_slot(thread, regs->sp) : NULL;
 	__u64 sock;
 
-	if (!slot && thread && thread->done == regs->sp)
-		return 0;
-	if (!slot || !rules) {
+	if (!slot) {
+		if (thread && thread->done == regs->sp)
+			return 0;
 		lw_count(LW_NETWORK, LW_TRIED);
 		lw_count(LW_NETWORK, LW_NO_MEMORY);
 		return 0;
 	}
-	call = *slot;
-	slot->stack = 0;
-	thread->done = call.stack;
 	sock = thread->sock;
 	thread->ssl = 0;
 	thread->sock = 0;
-	p.length = lw_tls_result(regs, &call);
-	/* A function of the library that the outer one called has told it. */
-	if (p.length && thread->told_ssl == call.ssl && thread->told_way == call.way && (__s32)(thread->told_serial - call.serial) > 0)
-		return 0;
-	if (!p.length && !sock)
-		return 0;
-	conn = lw_tls_conn(call.ssl, true);
-	if (!conn) {
-		lw_count(LW_NETWORK, LW_TRIED);
-		lw_count(LW_NETWORK, LW_NO_MEMORY);
-		return 0;
-	}
-	lw_tls_tie(conn, sock);
-	if (!p.length || !lw_tls_wanted(conn, rules))
-		return 0;
-	thread->told_ssl = call.ssl;
-	thread->told_way = call.way;
-	thread->told_serial = call.serial;
-	p.ssl = call.ssl;
-	p.buffer = call.buffer;
-	p.way = call.way;
-	lw_tls_passed(conn, rules, &p);
+	thread->done = slot->stack;
+	slot->stack = 0;
+	/* Nobody changes the slot before the thread's next call. */
+	lw_tls_returned(thread, slot, lw_tls_result(regs, slot), sock);
 	return 0;
 }
 

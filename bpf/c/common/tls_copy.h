@@ -10,15 +10,6 @@
 #define LW_TLS_CHUNKS 16 /* most records of one call */
 #define LW_TLS_SKIP_MAX (16u << 20) /* what is not copied is told at least that often: a process that is killed leaves no more untold */
 
-/* Some bytes of one call. */
-struct lw_tls_piece {
-	__u64 ssl;
-	__u64 buffer;
-	__u32 length;
-	__u8 way;
-	__u8 end;
-};
-
 static __always_inline void lw_tls_fill(struct lw_tls *r, struct lw_tls_conn *conn, const struct lw_tls_piece *p)
 {
 	lw_header(&r->header, LW_NETWORK, LW_TLS, sizeof(*r), LW_FUNCTION);
@@ -95,14 +86,17 @@ LW_TLS_COPY(4096)
 LW_TLS_COPY(16384)
 LW_TLS_COPY(32768)
 
-/* One record: the first `n` of the piece's bytes. */
-static __noinline int lw_tls_copy(struct lw_tls_conn *conn, const struct lw_tls_piece *p, __u32 n)
+/* One record, with bytes. */
+static __noinline int lw_tls_copy(struct lw_tls_conn *conn, const struct lw_tls_piece *p)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	void *ring = bpf_map_lookup_elem(&lw_ring_network, &cpu);
 
+	__u32 n;
+
 	if (!ring || !conn || !p)
 		return 0;
+	n = p->copied;
 	if (n <= 256)
 		lw_tls_copy_256(ring, conn, p, n);
 	else if (n <= 1024)
@@ -128,10 +122,27 @@ static __always_inline void lw_tls_turn(struct lw_tls_conn *conn, __u64 ssl, __u
 	conn->left[way & 1] = conn->asks == way + 1 ? rules->request : rules->response;
 }
 
-/* `length` bytes at `buffer` went `way`. */
+/* The next piece of the call's bytes; false: there is no more to copy. */
+static __always_inline bool lw_tls_next(struct lw_tls_piece *p)
+{
+	__u32 n = p->budget;
+
+	if (!n)
+		return false;
+	if (n > LW_TLS_CHUNK)
+		n = LW_TLS_CHUNK;
+	p->buffer += p->copied;
+	p->copied = n;
+	p->budget -= n;
+	p->length = p->budget ? n : p->rest;
+	p->rest -= n;
+	return true;
+}
+
+/* `rest` bytes at `buffer` went `way`. */
 static __always_inline void lw_tls_passed(struct lw_tls_conn *conn, const struct lw_net_rules *rules, struct lw_tls_piece *p)
 {
-	__u32 way = p->way & 1, rest = p->length, n = rest;
+	__u32 way = p->way & 1, n = p->rest;
 
 	if (conn->speaker != way + 1)
 		lw_tls_turn(conn, p->ssl, way, rules);
@@ -140,22 +151,18 @@ static __always_inline void lw_tls_passed(struct lw_tls_conn *conn, const struct
 	if (n > LW_TLS_CHUNK * LW_TLS_CHUNKS)
 		n = LW_TLS_CHUNK * LW_TLS_CHUNKS;
 	if (!n) {
-		conn->skipped[way] += rest;
+		conn->skipped[way] += p->rest;
 		if (conn->skipped[way] > LW_TLS_SKIP_MAX)
 			lw_tls_skipped(conn, p->ssl, way);
 		return;
 	}
 	conn->left[way] -= n;
+	p->budget = n;
+	p->copied = 0;
 	for (int i = 0; i < LW_TLS_CHUNKS; i++) {
-		__u32 chunk = n > LW_TLS_CHUNK ? LW_TLS_CHUNK : n;
-
-		if (!chunk)
+		if (!lw_tls_next(p))
 			break;
-		p->length = chunk == n ? rest : chunk;
-		lw_tls_copy(conn, p, chunk);
-		p->buffer += chunk;
-		rest -= chunk;
-		n -= chunk;
+		lw_tls_copy(conn, p);
 	}
 }
 

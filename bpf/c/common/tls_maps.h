@@ -19,6 +19,19 @@ struct lw_tls_call {
 	__u32 way;
 };
 
+/* Bytes of one call on their way to records. Not on the stack: there the verifier would tell every step of every loop apart. */
+struct lw_tls_piece {
+	__u64 ssl;
+	__u64 buffer;
+	__u32 length;
+	__u32 copied; /* so many of them go along */
+	__u32 rest; /* behind this piece: not told yet */
+	__u32 budget; /* of those, so many may be copied */
+	__u8 way;
+	__u8 end;
+	__u16 unused;
+};
+
 /* A thread that calls the library. Calls nest: TLS in TLS, and functions of the library that call each other. */
 struct lw_tls_thread {
 	struct lw_tls_call calls[LW_TLS_DEPTH];
@@ -30,6 +43,7 @@ struct lw_tls_thread {
 	__u32 told_way;
 	__u32 serial; /* of the last call */
 	__u32 next; /* the slot that is given up when none is free */
+	struct lw_tls_piece piece;
 };
 
 /* LRU: past its size the thread that was silent longest is forgotten, which is counted when its call returns. */
