@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* Creates the shared maps, and gives Rust the types of the wire format. */
 #include "common/maps.h"
+#include "common/pending_map.h"
 #include "common/watch_maps.h"
 #include "lw_tls.h"
 

@@ -102,7 +102,6 @@ static __always_inline int lw_changed(__u32 program, __u32 op, struct vfsmount *
 	struct lw_file_rules *rules = lw_rules();
 	__s32 error = lw_error(result);
 	struct inode *inode = LW_GET(dentry, struct dentry, d_inode);
-	struct lw_scratch *s;
 	struct lw_match *m;
 	__u32 index;
 
@@ -116,23 +115,25 @@ static __always_inline int lw_changed(__u32 program, __u32 op, struct vfsmount *
 	lw_file_begin(m, op, error);
 	m->file.header.syscall = -1;
 	m->file.header.abi = LW_ABI_NONE;
-	lw_at(m, mnt, dentry, inode);
-	lw_match_walk(index, 0);
-	if (!lw_match_wants(m))
-		goto out;
-	lw_file_object(m, inode);
-	s = lw_file_record(m, &lw_scratch_file_change, rules, LW_FUNCTION);
-	if (!s)
-		goto out;
-	lw_match_path(index, 0);
-	if (!m->mnt)
-		m->path.partial = 1;
-	lw_tail_walk(s, LW_PATH, &m->path);
-	lw_file_hits(m, s);
-	lw_end(s, &lw_ring_file, LW_FILES);
-out:
+	lw_file_judge(m, index, &lw_scratch_file_change, rules, LW_FUNCTION, mnt, dentry, inode);
 	lw_match_release(m);
 	return 0;
+}
+
+#define PF_IO_WORKER 0x00000010
+#define PF_KTHREAD 0x00200000
+
+/*
+ * Whether the kernel works with credentials that are not the task's own. That is an overlay which does to its layers what it was asked for: what
+ * it was asked is the event. A worker of io_uring may have others by the task's wish, a kernel thread (nfsd) by its client's.
+ */
+static __always_inline bool lw_nested(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+	if (LW_GET(task, struct task_struct, flags) & (PF_KTHREAD | PF_IO_WORKER))
+		return false;
+	return LW_GET(task, struct task_struct, cred) != LW_GET(task, struct task_struct, real_cred);
 }
 
 /* The dentry of a call that has it first, or behind the idmapping. */
@@ -147,7 +148,7 @@ out:
 			dentry = (struct dentry *)LW_ARGUMENT(ctx, 0);                            \
 			result = lw_result(ctx, count);                                           \
 		}                                                                                 \
-		lw_changed(number, LW_OP_PERMISSION, NULL, dentry, result);                       \
+		lw_nested() ? 0 : lw_changed(number, LW_OP_PERMISSION, NULL, dentry, result);     \
 	})
 
 SEC("fexit/vfs_setxattr")

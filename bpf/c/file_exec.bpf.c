@@ -9,8 +9,6 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(lw_file_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
 	struct lw_file_rules *rules = lw_rules();
-	struct file *file = bprm->file;
-	struct lw_scratch *s;
 	struct lw_match *m;
 	__u32 index;
 
@@ -22,18 +20,7 @@ int BPF_PROG(lw_file_exec, struct task_struct *task, int old_pid, struct linux_b
 	lw_file_begin(m, LW_OP_EXECUTE, 0);
 	m->file.header.syscall = -1;
 	m->file.header.abi = LW_ABI_NONE;
-	lw_at(m, file->f_path.mnt, file->f_path.dentry, file->f_inode);
-	lw_match_walk(index, 0);
-	if (lw_match_wants(m)) {
-		lw_file_object(m, file->f_inode);
-		s = lw_file_record(m, &lw_scratch_file_exec, rules, LW_FUNCTION);
-		if (s) {
-			lw_match_path(index, 0);
-			lw_tail_walk(s, LW_PATH, &m->path);
-			lw_file_hits(m, s);
-			lw_end(s, &lw_ring_file, LW_FILES);
-		}
-	}
+	lw_file_judge_open(m, index, &lw_scratch_file_exec, rules, LW_FUNCTION, bprm->file);
 	lw_match_release(m);
 	return 0;
 }

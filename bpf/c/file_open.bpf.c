@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* Function flavour: opens, at the exit of the one function behind open, openat, openat2, creat, their 32-bit forms and io_uring's. */
 #define LW_MATCHES 4
-#include "common/pending.h"
+#include "common/file_record.h"
 #include "common/open.h"
+#include "common/pending_map.h"
+#include "common/result.h"
 
 LW_SCRATCH(lw_scratch_file_open);
 
@@ -42,25 +44,6 @@ static __always_inline void lw_open_refused(struct lw_match *m, struct lw_file_r
 	lw_end(s, &lw_ring_file, LW_FILES);
 }
 
-static __always_inline void lw_open_done(struct lw_match *m, struct lw_file_rules *rules, __u32 index, struct file *file)
-{
-	struct inode *inode = LW_GET(file, struct file, f_inode);
-	struct lw_scratch *s;
-
-	lw_at(m, LW_GET(file, struct file, f_path.mnt), LW_GET(file, struct file, f_path.dentry), inode);
-	lw_match_walk(index, 0);
-	if (!lw_match_wants(m))
-		return;
-	lw_file_object(m, inode);
-	s = lw_file_record(m, &lw_scratch_file_open, rules, LW_FUNCTION);
-	if (!s)
-		return;
-	lw_match_path(index, 0);
-	lw_tail_walk(s, LW_PATH, &m->path);
-	lw_file_hits(m, s);
-	lw_end(s, &lw_ring_file, LW_FILES);
-}
-
 static __always_inline int lw_opened(__u32 program, __s32 dir, struct filename *name, const struct open_flags *how, __u64 result)
 {
 	struct lw_file_rules *rules = lw_rules();
@@ -68,9 +51,14 @@ static __always_inline int lw_opened(__u32 program, __s32 dir, struct filename *
 	struct lw_match *m;
 	__u32 flags, ops, op, index;
 
-	if (!rules || (error && !lw_refused(-error)))
+	if (!rules)
 		return 0;
 	flags = LW_GET(how, struct open_flags, open_flag);
+	/* What creates a file asks security_path_mknod too, but nothing of vfs_* follows. */
+	if (flags & O_CREAT)
+		lw_pending_forget(bpf_get_current_pid_tgid());
+	if (error && !lw_refused(-error))
+		return 0;
 	ops = lw_open_ops(flags) & (error ? rules->failed : rules->ok);
 	if (!ops || flags & FMODE_EXEC)
 		return 0;
@@ -87,7 +75,7 @@ static __always_inline int lw_opened(__u32 program, __s32 dir, struct filename *
 	if (error)
 		lw_open_refused(m, rules, index, dir, LW_GET(name, struct filename, name));
 	else
-		lw_open_done(m, rules, index, (struct file *)result);
+		lw_file_judge_open(m, index, &lw_scratch_file_open, rules, LW_FUNCTION, (struct file *)result);
 	lw_match_release(m);
 	return 0;
 }

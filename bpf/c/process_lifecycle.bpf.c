@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* fork, exec, exit: the life of a process. The same in both flavours: these tracepoints hand over the task itself. */
 #include "common/cgroup.h"
+#include "common/pending_map.h"
 #include "common/task.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -62,8 +63,10 @@ static __always_inline void lw_before_exec(struct lw_exec *e, __u32 old_tid, __u
 		/* As it is now: lw_compare may just have renewed it. */
 		e->before = was->creds;
 	}
-	if (old_tid != tid)
+	if (old_tid != tid) {
 		bpf_map_delete_elem(&lw_remembered, &old_tid);
+		lw_pending_forget((bpf_get_current_pid_tgid() >> 32 << 32) | old_tid);
+	}
 	lw_remember(tid, now);
 }
 
@@ -136,6 +139,7 @@ int BPF_PROG(lw_on_exit, struct task_struct *task)
 	lw_read_creds(&creds, task->cred);
 	lw_compare(tid, &creds, LW_FUNCTION);
 	bpf_map_delete_elem(&lw_remembered, &tid);
+	lw_pending_forget(bpf_get_current_pid_tgid());
 	if (!lw_is_last(task) || lw_is_self(LW_PROCESS))
 		return 0;
 	__builtin_memset(&e, 0, sizeof(e));

@@ -26,9 +26,9 @@ fn wants(interest: &Interest, ops: &[FileOp]) -> bool {
         .any(|watch| ops.iter().any(|op| watch.access.contains(*op)))
 }
 
-const RACE: &str = "io_uring; the strings of a call are read when it ends, so another thread may have changed them";
-const RACE_NAMES: &str =
-    "io_uring; renames and the like in a path that changes at the same moment: userspace resolves it afterwards";
+const RACE: &str =
+    "io_uring; of refused opens the string is read when the call ends, so another thread may have changed it";
+const RACE_NAMES: &str = "io_uring; a string that another thread changes during the call, or directories on its way: userspace resolves it afterwards";
 
 const EARLY: &str =
     "refusals before the object is found: a read-only file system, a directory that may not be searched";

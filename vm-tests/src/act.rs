@@ -1,5 +1,11 @@
 //! What a scenario makes real programs do: each in a login session of its own, so that the alerts of one are not the alerts of another.
 
+pub mod churn;
+#[cfg(target_arch = "x86_64")]
+mod int80;
+mod race;
+pub mod uring;
+
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
@@ -39,6 +45,8 @@ pub struct Act {
     pub args: Vec<String>,
     /// Who runs it.
     pub user: User,
+    /// Whether its failure is the test's.
+    pub succeeds: bool,
 }
 
 impl Act {
@@ -49,7 +57,14 @@ impl Act {
             program: program.as_ref().display().to_string(),
             args,
             user: User::Root,
+            succeeds: false,
         }
+    }
+
+    /// This program as another, `act VERB ...`; it has to succeed.
+    pub fn of_mine(args: &[&str]) -> Act {
+        // Where it has no path of its own no test comes this far.
+        Act::new(me().unwrap_or_default(), args).that_succeeds()
     }
 
     /// A line for the shell.
@@ -65,12 +80,19 @@ impl Act {
         }
     }
 
+    /// The same, and its failure is the test's.
+    pub fn that_succeeds(self) -> Act {
+        Act { succeeds: true, ..self }
+    }
+
     /// Starts it in a session of its own. The child's pid is the program's.
     pub fn start(&self) -> Result<Child> {
         let who = if self.user == User::Nobody { "nobody" } else { "root" };
         let mut command = Command::new(me()?);
         command.args(["act", "session", who, &self.program]).args(&self.args);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        // What failed says why on the test's own.
+        command.stderr(if self.succeeds { Stdio::inherit() } else { Stdio::null() });
         command.spawn().context(format!("starting {}", self.program))
     }
 }
@@ -78,6 +100,19 @@ impl Act {
 /// This program's own path: a copy of it is every test program.
 pub fn me() -> Result<PathBuf> {
     std::env::current_exe().context("own path")
+}
+
+/// Whether this program succeeds as another; what it says is not shown.
+pub fn succeeds(args: &[&str]) -> bool {
+    let quiet = |path| {
+        Command::new(path)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+    };
+    me().is_ok_and(|path| quiet(path).is_ok_and(|status| status.success()))
 }
 
 /// Copies this program.
@@ -102,6 +137,16 @@ pub fn main(args: &[String]) -> Result<i32> {
         ["spawn", count, program, args @ ..] => spawn(count.parse().context("count")?, program, args),
         ["files", directory, count] => files(Path::new(directory), count.parse().context("count")?),
         ["appends", directory, count] => appends(&Path::new(directory).join("file"), count.parse().context("count")?),
+        ["uring", mode, what @ ..] => uring::main(mode, what),
+        #[cfg(target_arch = "x86_64")]
+        ["int80", what @ ..] => int80::main(what),
+        ["race", what @ ..] => race::main(what),
+        ["churn", directory, program, threads, rounds] => churn::main(
+            Path::new(directory),
+            Path::new(program),
+            threads.parse().context("threads")?,
+            rounds.parse().context("rounds")?,
+        ),
         _ => Err(Error(format!("no such act: {args:?}"))),
     }
 }

@@ -180,7 +180,7 @@ fn counted(agent: &Agent, before: &Metrics, expected: &[Expected]) -> Result<()>
 pub fn observe(agent: &Agent, act: &Act, at_least: usize) -> Result<Vec<Value>> {
     let mut child = act.start()?;
     let pid = child.id();
-    wait(&mut child)?;
+    wait(act, &mut child)?;
     let ended = Instant::now();
     let mut late = None;
     while at_least > 0 && session_alerts(agent, pid)?.len() < at_least {
@@ -208,9 +208,7 @@ pub fn fence(agent: &Agent) -> Result<()> {
     let directory = Path::new("/tmp").join(format!("lapwing-test-{}-fence", std::process::id()));
     fs::create_dir_all(&directory).context(directory.display())?;
     let program = copy_program("true", &directory)?;
-    let mut child = Act::new(&program, &[]).start()?;
-    let pid = child.id();
-    wait(&mut child)?;
+    let pid = run_to_end(&Act::new(&program, &[]))?;
     fs::remove_dir_all(&directory).context(directory.display())?;
     agent.wait_until(
         "the alert of a program run from /tmp, which closes a step",
@@ -219,14 +217,26 @@ pub fn fence(agent: &Agent) -> Result<()> {
     )
 }
 
-/// Does `act` in its session and waits for its end.
-pub fn run_to_end(act: &Act) -> Result<()> {
-    wait(&mut act.start()?)
+/// Does `act` in its session and waits for its end. Returns its pid.
+pub fn run_to_end(act: &Act) -> Result<u32> {
+    let mut child = act.start()?;
+    wait(act, &mut child)?;
+    Ok(child.id())
 }
 
-fn wait(child: &mut Child) -> Result<()> {
+fn wait(act: &Act, child: &mut Child) -> Result<()> {
     let deadline = Instant::now() + ACT;
-    while child.try_wait().context("waiting for the act")?.is_none() {
+    loop {
+        match child.try_wait().context("waiting for the act")? {
+            Some(status) if act.succeeds && !status.success() => {
+                return Err(Error(format!(
+                    "the act itself failed with {status}: {} {:?}",
+                    act.program, act.args
+                )));
+            }
+            Some(_) => return Ok(()),
+            None => {}
+        }
         if Instant::now() > deadline {
             child.kill().context("ending the act")?;
             child.wait().context("ending the act")?;
@@ -234,7 +244,6 @@ fn wait(child: &mut Child) -> Result<()> {
         }
         thread::sleep(Duration::from_millis(2));
     }
-    Ok(())
 }
 
 /// The alerts of a process and its descendants.

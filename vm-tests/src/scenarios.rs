@@ -1,17 +1,22 @@
 //! All scenarios, and the checks that need an agent of their own.
 
+mod compat;
 mod escape;
 mod file;
 mod flavour;
 mod itself;
+mod load;
 mod loss;
 mod network;
+mod overlay;
 mod process;
 mod quiet;
+mod race;
 mod refused;
 mod reload;
 mod replay;
 mod score;
+mod uring;
 
 use crate::{
     error::Result,
@@ -86,6 +91,10 @@ pub fn scenarios() -> Vec<Scenario> {
         process::scenarios(),
         escape::scenarios(),
         refused::scenarios(),
+        uring::scenarios(),
+        compat::scenarios(),
+        race::scenarios(),
+        overlay::scenarios(),
     ]
     .into_iter()
     .flatten()
@@ -103,6 +112,8 @@ pub fn checks() -> Vec<Check> {
         itself::checks(),
         replay::checks(),
         network::checks(),
+        uring::checks(),
+        load::checks(),
     ]
     .into_iter()
     .flatten()

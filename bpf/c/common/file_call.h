@@ -49,28 +49,6 @@ static __always_inline __u32 lw_open_flags(struct lw_match *m, const struct lw_c
 	return flags;
 }
 
-/* An object at hand. */
-static __always_inline void lw_judge_file(struct lw_match *m, struct lw_file_rules *rules, __u32 index, struct file *file)
-{
-	struct vfsmount *mnt = LW_GET(file, struct file, f_path.mnt);
-	struct dentry *dentry = LW_GET(file, struct file, f_path.dentry);
-	struct inode *inode = LW_GET(file, struct file, f_inode);
-	struct lw_scratch *s;
-
-	lw_at(m, mnt, dentry, inode);
-	lw_match_walk(index, 0);
-	if (!lw_match_wants(m))
-		return;
-	lw_file_object(m, inode);
-	s = lw_file_record(m, &lw_scratch_file_syscall, rules, LW_SYSCALL);
-	if (!s)
-		return;
-	lw_match_path(index, 0);
-	lw_tail_walk(s, LW_PATH, &m->path);
-	lw_file_hits(m, s);
-	lw_end(s, &lw_ring_file, LW_FILES);
-}
-
 /* Reads the path at `at` into m->entry; whether it is a single name. */
 static __always_inline bool lw_single_name(struct lw_match *m, __u32 index, __u64 at)
 {
@@ -181,7 +159,7 @@ static __always_inline void lw_open(struct lw_match *m, struct lw_file_rules *ru
 		return;
 	lw_file_begin(m, op, 0);
 	m->file.open_flags = flags;
-	lw_judge_file(m, rules, index, file);
+	lw_file_judge_open(m, index, &lw_scratch_file_syscall, rules, LW_SYSCALL, file);
 }
 
 static __always_inline void lw_other(struct lw_match *m, struct lw_file_rules *rules, __u32 index, const struct lw_call *call, long ret)
@@ -204,7 +182,7 @@ static __always_inline void lw_other(struct lw_match *m, struct lw_file_rules *r
 	else if (call->form & LW_AT_FLAGS && flags & AT_EMPTY_PATH && !call->path2)
 		file = lw_descriptor(lw_arg(m, call->dir));
 	if (file)
-		return lw_judge_file(m, rules, index, file);
+		return lw_file_judge_open(m, index, &lw_scratch_file_syscall, rules, LW_SYSCALL, file);
 	if (call->fd)
 		return;
 	/* The engine must see that the target is a symbolic link's text, not a name that was touched. */

@@ -72,4 +72,34 @@ static __always_inline void lw_file_hits(struct lw_match *m, struct lw_scratch *
 	lw_tail_bytes(s, LW_HITS, m->hits, count * sizeof(m->hits[0]));
 }
 
+/* An object at hand: judges it, and sends the record when some watch wants it. Without `mnt` the path is that within the file system, and partial. */
+static __always_inline void lw_file_judge(struct lw_match *m, __u32 index, void *scratch, struct lw_file_rules *rules, __u8 flavour,
+					  struct vfsmount *mnt, struct dentry *dentry, struct inode *inode)
+{
+	struct lw_scratch *s;
+
+	lw_at(m, mnt, dentry, inode);
+	lw_match_walk(index, 0);
+	if (!lw_match_wants(m))
+		return;
+	lw_file_object(m, inode);
+	s = lw_file_record(m, scratch, rules, flavour);
+	if (!s)
+		return;
+	lw_match_path(index, 0);
+	if (!m->mnt)
+		m->path.partial = 1;
+	lw_tail_walk(s, LW_PATH, &m->path);
+	lw_file_hits(m, s);
+	lw_end(s, &lw_ring_file, LW_FILES);
+}
+
+/* The same for an open file. */
+static __always_inline void lw_file_judge_open(struct lw_match *m, __u32 index, void *scratch, struct lw_file_rules *rules, __u8 flavour,
+					       const struct file *file)
+{
+	lw_file_judge(m, index, scratch, rules, flavour, LW_GET(file, struct file, f_path.mnt), LW_GET(file, struct file, f_path.dentry),
+		      LW_GET(file, struct file, f_inode));
+}
+
 #endif

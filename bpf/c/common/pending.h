@@ -8,26 +8,8 @@
 #define LW_PENDING_H
 
 #include "common/file_record.h"
+#include "common/pending_map.h"
 #include "common/result.h"
-
-struct lw_pending {
-	__u64 dentry, mnt;
-	__u64 dentry2, mnt2; /* a rename's new name, a link's existing object */
-	__u64 parent; /* of dentry, and its name: a rename changes both */
-	__u32 length;
-	__u32 ok, failed, count, partial;
-	__u32 hits[LW_MATCH_HITS];
-	struct lw_file file;
-	struct lw_entry_key entry;
-};
-
-/* By thread. LRU: an operation that never came to vfs_* leaves its entry behind. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, __u64);
-	__type(value, struct lw_pending);
-} lw_pendings SEC(".maps");
 
 /* Too big for the stack. */
 struct {
@@ -212,7 +194,7 @@ static __always_inline void lw_change_end(struct dentry *dentry, __u64 result, v
 	}
 	lw_match_release(m);
 forget:
-	bpf_map_delete_elem(&lw_pendings, &thread);
+	lw_pending_forget(thread);
 }
 
 #endif

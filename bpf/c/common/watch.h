@@ -17,7 +17,6 @@
 
 #define LW_MATCH_STEPS 512
 #define LW_MATCH_PATH_STEPS 512
-#define LW_MATCH_HITS 16
 struct lw_match {
 	__u32 busy;
 	__u32 climbed; /* the step is a mount point, its object the root of what is mounted there */

@@ -9,6 +9,7 @@
 #include "lw.h"
 #include <bpf/bpf_helpers.h>
 
+#define LW_MATCH_HITS 16 /* paths that one event can be in */
 #define LW_FILTER_BITS 13
 #define LW_FILTER (1 << LW_FILTER_BITS)
 #define LW_FILTER_OBJECT 1

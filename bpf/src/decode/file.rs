@@ -54,7 +54,7 @@ pub(super) fn event(front: &[u8], tail: &Tail, watches: &WatchNames) -> Result<B
     Ok(Body::File(Box::new(event)))
 }
 
-/// A single name in its directory.
+/// A single name in its directory. Never known for sure: it was read when the call ended, and another thread may have changed it meanwhile.
 fn joined(raw: &RawPath) -> Value<Bytes> {
     let (Some(base), Some(given)) = (raw.base.get(), raw.given.get()) else {
         return Value::Missing;
@@ -64,11 +64,7 @@ fn joined(raw: &RawPath) -> Value<Bytes> {
         path.push(b'/');
     }
     path.extend_from_slice(given);
-    if raw.base.is_partial() || raw.given.is_partial() {
-        Value::Partial(path.into())
-    } else {
-        Value::Known(path.into())
-    }
+    Value::Partial(path.into())
 }
 
 fn op(bit: u32) -> Result<FileOp, DecodeError> {
@@ -105,5 +101,22 @@ fn raw_path(tail: &Tail, [base, given, root]: [lw_field; 3]) -> RawPath {
         base: tail.owned(base),
         given: tail.owned(given),
         root: tail.owned(root).get().cloned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_read_from_a_call_is_never_known_for_sure() {
+        let raw = |base: &str| RawPath {
+            base: Value::Known(base.into()),
+            given: Value::Known("passwd".into()),
+            root: None,
+        };
+        for (base, whole) in [("/etc", "/etc/passwd"), ("/", "/passwd")] {
+            assert_eq!(joined(&raw(base)), Value::Partial(whole.into()));
+        }
     }
 }
