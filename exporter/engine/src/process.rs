@@ -8,6 +8,8 @@ mod order;
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Body, BootTime, Bytes, Event, Exec, ExitReason, Fork, ProcessKey, ProcessSnapshot, Value};
@@ -83,9 +85,9 @@ pub struct TableCounters {
 pub struct Table {
     limits: Limits,
     /// Boxed, so that the free half of the hash table costs little.
-    entries: HashMap<ProcessKey, Box<Process>>,
+    entries: HashMap<ProcessKey, Box<Process>, RandomState>,
     /// The newest start time of each pid in `entries`.
-    starts: HashMap<u32, u64>,
+    starts: HashMap<u32, u64, RandomState>,
     order: Order,
     counters: TableCounters,
 }
@@ -98,8 +100,8 @@ impl Table {
                 max_processes: limits.max_processes.max(1),
                 ..limits
             },
-            entries: HashMap::new(),
-            starts: HashMap::new(),
+            entries: HashMap::default(),
+            starts: HashMap::default(),
             order: Order::default(),
             counters: TableCounters::default(),
         }

@@ -102,8 +102,10 @@ fn arg_names<'a>(context: &Context<'a>, visit: &mut dyn FnMut(Scalar<'a>) -> boo
 }
 
 fn values(headers: &Headers, wanted: Option<&[u8]>, visit: Visit<'_>) -> bool {
-    let mut all = headers.iter();
-    all.any(|(name, value)| wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(name)) && visit(Scalar::Text(value)))
+    match wanted {
+        None => headers.iter().any(|(_, value)| visit(value.into())),
+        Some(wanted) => headers.all(wanted).any(|value| visit(value.into())),
+    }
 }
 
 fn header(context: &Context<'_>, wanted: Option<&[u8]>, visit: Visit<'_>) -> bool {

@@ -13,6 +13,7 @@ mod oddity;
 mod percent;
 mod request;
 mod response;
+mod token;
 
 pub use body::Body;
 pub(crate) use body::Draft;
@@ -24,6 +25,7 @@ pub use oddity::{Oddities, Oddity};
 pub use percent::{Args, decode, decode_form};
 pub(crate) use percent::{Pairs, decode_form_into};
 pub use request::Request;
+pub(crate) use request::path_and_query;
 pub use response::Response;
 
 /// HTTP's version: the digits after `HTTP/`.

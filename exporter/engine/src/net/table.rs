@@ -10,6 +10,8 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
+
 use self::flow::{Flow, Made, Telling};
 use super::{
     budget::{Budget, Counters},
@@ -71,7 +73,7 @@ pub struct Flows {
     needs: Needs,
     /// What new conversations may hold.
     conversation: Arc<conversation::Limits>,
-    flows: HashMap<Key, Box<Flow>>,
+    flows: HashMap<Key, Box<Flow>, RandomState>,
     /// Those of TLS among them, by process.
     tls: BTreeSet<(ProcessKey, u64)>,
     /// In the order of eviction; may name connections that are gone.
@@ -92,7 +94,7 @@ impl Flows {
             limits,
             needs,
             conversation: Arc::new(conversation_limits(&limits, needs)),
-            flows: HashMap::new(),
+            flows: HashMap::default(),
             tls: BTreeSet::new(),
             queue: VecDeque::new(),
             waiting: VecDeque::new(),

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::{
     field::{Context, FieldRef, Scalar},
     paths::PathMap,
@@ -20,7 +22,7 @@ pub(super) struct Index {
 #[derive(Debug)]
 struct ByField {
     field: FieldRef,
-    equal: HashMap<Box<[u8]>, Vec<u32>>,
+    equal: HashMap<Box<[u8]>, Vec<u32>, RandomState>,
     below: PathMap<u32>,
 }
 
@@ -59,7 +61,7 @@ impl Index {
         let at = found.unwrap_or_else(|| {
             self.fields.push(ByField {
                 field: anchored.field.clone(),
-                equal: HashMap::new(),
+                equal: HashMap::default(),
                 below: PathMap::default(),
             });
             self.fields.len() - 1

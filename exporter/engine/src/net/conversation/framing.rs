@@ -2,6 +2,9 @@
 
 use super::super::http::{Chunked, Head, Headers, Oddities, Oddity};
 
+const CONTENT_LENGTH: &[u8] = b"content-length";
+const TRANSFER_ENCODING: &[u8] = b"transfer-encoding";
+
 /// How the end of a body is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
@@ -35,9 +38,8 @@ pub(super) fn of_response(head: &mut Head) -> Framing {
 /// Content-Length, and whether Transfer-Encoding (if there is one) ends with chunked.
 fn read(headers: &Headers, oddities: &mut Oddities) -> (Option<u64>, Option<bool>) {
     let (mut length, mut coding) = (None, None);
-    for (name, value) in headers.iter() {
-        // Both are the only names of their length that matter here.
-        if name.len() == 14 && name.eq_ignore_ascii_case(b"content-length") {
+    for (name, value) in headers.of_lengths([CONTENT_LENGTH.len(), TRANSFER_ENCODING.len()]) {
+        if name.eq_ignore_ascii_case(CONTENT_LENGTH) {
             for value in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
                 match (number(value), length) {
                     (None, _) => oddities.add(Oddity::ContentLengthInvalid),
@@ -46,7 +48,7 @@ fn read(headers: &Headers, oddities: &mut Oddities) -> (Option<u64>, Option<bool
                     _ => {}
                 }
             }
-        } else if name.len() == 17 && name.eq_ignore_ascii_case(b"transfer-encoding") {
+        } else if name.eq_ignore_ascii_case(TRANSFER_ENCODING) {
             let last = value
                 .rsplit(|byte| *byte == b',')
                 .next()
@@ -59,7 +61,7 @@ fn read(headers: &Headers, oddities: &mut Oddities) -> (Option<u64>, Option<bool
             coding = Some(chunked || coding == Some(true));
         }
     }
-    if coding.is_some() && headers.get(b"content-length").is_some() {
+    if coding.is_some() && headers.get(CONTENT_LENGTH).is_some() {
         oddities.add(Oddity::LengthAndEncoding);
     }
     (length, coding)

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr2, memchr3};
 
-use super::{Headers, Oddities, Oddity, headers::Span};
+use super::{Headers, Oddities, Oddity, headers::Span, token::is_token};
 
 /// Past the bound of the head, as much of each line is looked at: enough for the headers that frame the body.
 const GLANCE: usize = 256;
@@ -241,7 +241,7 @@ impl Scanner {
         if name.len() < colon {
             oddities.add(Oddity::SpaceBeforeColon);
         }
-        if !name.iter().all(|byte| NAME[usize::from(*byte)]) {
+        if !name.iter().all(|byte| is_token(*byte)) {
             oddities.add(Oddity::HeaderName);
         }
         if past {
@@ -266,7 +266,7 @@ impl Scanner {
 
 /// A header line without any oddity: the length of its name, its value and its length with its end.
 fn plain_line(bytes: &[u8]) -> Option<(usize, Range<usize>, usize)> {
-    let name = bytes.iter().position(|byte| !NAME[usize::from(*byte)])?;
+    let name = bytes.iter().position(|byte| !is_token(*byte))?;
     if name == 0 || bytes[name] != b':' {
         return None;
     }
@@ -304,20 +304,3 @@ fn fold(headers: &mut Headers, line: Span) -> bool {
     value.end = end as u32;
     true
 }
-
-/// The characters of a name (RFC 9110, section 5.6.2).
-static NAME: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let others = b"!#$%&'*+-.^_`|~";
-    let mut index = 0;
-    while index < others.len() {
-        table[others[index] as usize] = true;
-        index += 1;
-    }
-    table
-};

@@ -15,6 +15,10 @@ impl Span {
         }
     }
 
+    pub fn len(self) -> usize {
+        self.end.saturating_sub(self.start) as usize
+    }
+
     pub fn of(self, text: &[u8]) -> &[u8] {
         text.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
@@ -45,18 +49,26 @@ impl Headers {
             .map(|(name, value)| (name.of(&self.text), value.of(&self.text)))
     }
 
+    /// Those whose names have one of these lengths.
+    pub(crate) fn of_lengths(&self, lengths: [usize; 2]) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.spans
+            .iter()
+            .filter(move |(name, _)| lengths.contains(&name.len()))
+            .map(|(name, value)| (name.of(&self.text), value.of(&self.text)))
+    }
+
     /// Every value of `name`.
     pub fn all<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-        self.iter()
-            .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
+        self.spans
+            .iter()
+            // Most names differ by their length: of those nothing is read.
+            .filter(move |(known, _)| known.len() == name.len() && known.of(&self.text).eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.of(&self.text))
     }
 
     /// The first value of `name`.
-    pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
-        self.iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
+    pub fn get<'a>(&'a self, name: &'a [u8]) -> Option<&'a [u8]> {
+        self.all(name).next()
     }
 
     /// The head as it came (folded lines joined), the first line included.

@@ -1,6 +1,6 @@
 //! The first line of a message.
 
-use super::{Oddities, Oddity, Version, headers::Span};
+use super::{Oddities, Oddity, Version, headers::Span, token::is_token};
 
 /// No method in use is longer (the longest registered one has 17 characters).
 const METHOD_MOST: usize = 32;
@@ -25,10 +25,6 @@ fn is_space(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t' | 0x0b | 0x0c | b'\r')
 }
 
-fn is_method(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
 /// Whether `start`, the first bytes of a line, can become a request line or a status line. Whatever can become one
 /// could so from its first byte on: a line is judged alike in one piece and in many.
 pub(crate) fn plausible(start: &[u8]) -> bool {
@@ -41,18 +37,18 @@ pub(crate) fn plausible(start: &[u8]) -> bool {
         .take(METHOD_MOST + 1)
         .position(|byte| matches!(byte, b' ' | b'\t'))
     else {
-        return start.len() <= METHOD_MOST && start.iter().all(|byte| is_method(*byte) || *byte == b'/');
+        return start.len() <= METHOD_MOST && start.iter().all(|byte| is_token(*byte) || *byte == b'/');
     };
     let word = &start[..space];
     if word.starts_with(b"HTTP/") {
-        return word.iter().all(|byte| is_method(*byte) || *byte == b'/');
+        return word.iter().all(|byte| is_token(*byte) || *byte == b'/');
     }
     // `method target`: a target starts with a slash, a star, a scheme or a host.
     let target = start[space..].iter().find(|byte| !is_space(byte));
     let starts = |byte: &u8| {
         byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'*' | b'[' | b'.' | b'%' | b'\\' | b'?') || *byte >= 0x80
     };
-    !word.is_empty() && word.iter().all(|byte| is_method(*byte)) && target.is_none_or(starts)
+    !word.is_empty() && word.iter().all(|byte| is_token(*byte)) && target.is_none_or(starts)
 }
 
 /// Reads a request line as servers do: the method is before the first space, the version after the last, the target is all between.
@@ -62,7 +58,7 @@ pub(crate) fn request_line(text: &[u8], line: Span, oddities: &mut Oddities) -> 
     let method = bytes.iter().position(is_space)?;
     let version_at = bytes.iter().rposition(is_space)? + 1;
     let version = version(&bytes[version_at..])?;
-    if method == 0 || method > METHOD_MOST || !bytes[..method].iter().all(|byte| is_method(*byte)) {
+    if method == 0 || method > METHOD_MOST || !bytes[..method].iter().all(|byte| is_token(*byte)) {
         return None;
     }
     let between = &bytes[method..version_at];

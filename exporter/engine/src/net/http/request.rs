@@ -11,6 +11,8 @@ use super::{Args, Body, Headers, Oddities, Pairs, Version, decode, headers::Span
 pub struct Request {
     pub(crate) method: Span,
     pub(crate) target: Span,
+    pub(crate) path: Span,
+    pub(crate) query: Span,
     /// As in the request line.
     pub version: Version,
     /// In the order in which they came; the text of all is in [`Headers::text`].
@@ -47,8 +49,7 @@ impl Request {
 
     /// The target without scheme and host, query and fragment.
     pub fn path_raw(&self) -> &[u8] {
-        let (_, path) = split_absolute(self.target());
-        &path[..memchr2(b'?', b'#', path).unwrap_or(path.len())]
+        self.path.of(&self.headers.text)
     }
 
     /// The path, percent-decoded once.
@@ -58,9 +59,7 @@ impl Request {
 
     /// What follows the first `?`, as it came; empty when there is none.
     pub fn query(&self) -> &[u8] {
-        let (_, path) = split_absolute(self.target());
-        let query = memchr(b'?', path).map_or(&b""[..], |at| &path[at + 1..]);
-        &query[..memchr(b'#', query).unwrap_or(query.len())]
+        self.query.of(&self.headers.text)
     }
 
     /// The arguments of the query and then, if the body is a form (`application/x-www-form-urlencoded`), of the body; decoded.
@@ -112,6 +111,17 @@ impl Request {
                 None => (&b""[..], part),
             })
     }
+}
+
+/// Where path and query of a target are.
+pub(crate) fn path_and_query(text: &[u8], target: Span) -> (Span, Span) {
+    let (_, rest) = split_absolute(target.of(text));
+    let end = target.end as usize;
+    let start = end - rest.len();
+    let path = Span::new(start, memchr2(b'?', b'#', rest).map_or(end, |at| start + at));
+    let query = memchr(b'?', rest).map_or(end, |at| start + at + 1);
+    let fragment = memchr(b'#', &rest[query - start..]).map_or(end, |at| query + at);
+    (path, Span::new(query, fragment))
 }
 
 /// Divides `scheme://host/path` into host and path; other targets are all path.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        super::http::{Headers, Oddities, Oddity, Request, Response},
+        super::http::{Headers, Oddities, Oddity, Request, Response, path_and_query},
         Message,
         framing::Framing,
         index, other,
@@ -62,9 +62,12 @@ impl Exchange {
         let truncated = head.truncated || body.truncated;
         match first {
             First::Request(line) => {
+                let (path, query) = path_and_query(&head.headers.text, line.target);
                 let request = Request {
                     method: line.method,
                     target: line.target,
+                    path,
+                    query,
                     version: line.version,
                     headers: head.headers,
                     trailers,
