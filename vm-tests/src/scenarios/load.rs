@@ -22,7 +22,7 @@ use crate::{
 };
 
 const THREADS: u32 = 8;
-const ROUNDS: u32 = 120;
+const ROUNDS: u32 = 64;
 /// Alerts of thousands of events are written and read in an emulated guest.
 const SETTLE: Duration = Duration::from_secs(60);
 /// How the kernel preempts; it can be changed as it runs (PREEMPT_DYNAMIC).

@@ -5,9 +5,10 @@ use std::{fs, path::Path};
 
 use crate::{
     act::Act,
-    error::Context,
+    error::{Context, Result},
     place::{Place, executable, write},
     scenario::{Expected, Group, Scenario, run_to_end},
+    verdict::Verdict,
     world::Need,
 };
 
@@ -50,23 +51,43 @@ const CASES: &[Case] = &[
 /// In the watched tree lie the overlay and its layers; in the plain one, for the twins, too, and the overlay's workshop, which each mount
 /// changes itself.
 pub fn scenarios() -> Vec<Scenario> {
-    CASES.iter().map(scenario).collect()
+    CASES.iter().map(scenario).chain([layer()]).collect()
+}
+
+/// The layers are watched, the overlay is not: what is done to a layer through the overlay is an event of the overlay's path, and nothing else.
+fn layer() -> Scenario {
+    let mount = |from: &Path, to: &Path, work: &Path| {
+        let options = format!(
+            "lowerdir={0}/lower,upperdir={0}/upper,workdir={1}",
+            from.display(),
+            work.display()
+        );
+        let merged = to.join("merged").display().to_string();
+        let line =
+            format!("mount -t overlay overlay -o {options} {merged} && echo more >>{merged}/old && rm {merged}/old");
+        Act::new("unshare", &["-m", "sh", "-c", &line]).that_succeeds()
+    };
+    Scenario::new(
+        "overlay-above-a-watched-layer",
+        Group::Own,
+        prepare,
+        move |place| mount(&place.watched, &place.plain, &place.plain.join("work")),
+        |_| Ok(vec![]),
+        move |place| mount(&place.plain, &place.plain, &place.plain.join("work")),
+    )
+    .needs(Need::Module("overlay"))
+    .known(|_| {
+        Verdict::NotSeen(
+            "what changes in a watched layer through an overlay elsewhere has the overlay's path only".into(),
+        )
+    })
 }
 
 fn scenario(&Case(name, line, program, event, file): &'static Case) -> Scenario {
     Scenario::new(
         name,
         Group::Own,
-        |place: &Place| {
-            for top in [&place.watched, &place.plain] {
-                for directory in ["lower", "upper", "work", "merged"] {
-                    fs::create_dir(top.join(directory)).context(directory)?;
-                }
-                write(&top.join("lower/old"))?;
-            }
-            // A first mount leaves marks of its own on the layers, and is told as what it is.
-            run_to_end(&on_overlay(&place.watched, &place.plain.join("work"), ":")).map(drop)
-        },
+        prepare,
         move |place| on_overlay(&place.watched, &place.plain.join("work"), line),
         move |place| {
             let merged = place.watched.join("merged");
@@ -84,6 +105,17 @@ fn scenario(&Case(name, line, program, event, file): &'static Case) -> Scenario 
         move |place| on_overlay(&place.plain, &place.plain.join("work"), line),
     )
     .needs(Need::Module("overlay"))
+}
+
+fn prepare(place: &Place) -> Result<()> {
+    for top in [&place.watched, &place.plain] {
+        for directory in ["lower", "upper", "work", "merged"] {
+            fs::create_dir(top.join(directory)).context(directory)?;
+        }
+        write(&top.join("lower/old"))?;
+    }
+    // A first mount leaves marks of its own on the layers, and is told as what it is.
+    run_to_end(&on_overlay(&place.watched, &place.plain.join("work"), ":")).map(drop)
 }
 
 /// In a mount namespace of its own, so that the overlay is gone with the process.
