@@ -3,7 +3,7 @@
 use lapwing_engine::event::Sensor;
 
 /// The system administrator's, which stands for those of BPF and of performance monitoring.
-const SYS_ADMIN: u32 = 21;
+pub(crate) const SYS_ADMIN: u32 = 21;
 /// What programs on packets need.
 pub(crate) const NET_ADMIN: u32 = 12;
 /// Raises limits past what the administrator set.

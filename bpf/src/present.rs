@@ -1,5 +1,6 @@
 //! What of Lapwing is in the kernel, whoever put it there: for tests that nothing stays behind, and for who wonders.
 
+use crate::capability::{Capabilities, SYS_ADMIN};
 use libbpf_rs::query::{LinkInfoIter, MapInfoIter, ProgInfoIter};
 
 /// How the names of all our programs and maps begin.
@@ -16,15 +17,11 @@ pub struct Present {
     pub links: usize,
 }
 
-impl Present {
-    /// Whether there is nothing.
-    pub fn is_empty(&self) -> bool {
-        *self == Present::default()
+/// Lists them. None without CAP_SYS_ADMIN, which the kernel asks for.
+pub fn present() -> Option<Present> {
+    if !Capabilities::held().has(SYS_ADMIN) {
+        return None;
     }
-}
-
-/// Lists them. Needs CAP_SYS_ADMIN; without it nothing is found.
-pub fn present() -> Present {
     let named = |name: &std::ffi::OsStr| {
         let ours = name.as_encoded_bytes().starts_with(PREFIX);
         ours.then(|| name.to_string_lossy().into_owned())
@@ -33,9 +30,9 @@ pub fn present() -> Present {
         .filter_map(|program| Some((program.id, named(&program.name)?)))
         .collect();
     let links = LinkInfoIter::default().filter(|link| programs.iter().any(|(id, _)| *id == link.prog_id));
-    Present {
+    Some(Present {
         links: links.count(),
         maps: MapInfoIter::default().filter_map(|map| named(&map.name)).collect(),
         programs: programs.into_iter().map(|(_, name)| name).collect(),
-    }
+    })
 }

@@ -7,6 +7,7 @@ mod common;
 
 use std::{
     fs,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Mutex, OnceLock},
@@ -16,7 +17,7 @@ use std::{
 use lapwing_bpf::{Options, Sensors, State};
 use lapwing_engine::{
     event::{Access, Body, FileOp},
-    interest::{Interest, WatchPoint},
+    interest::{Interest, NetworkInterest, WatchPoint},
 };
 
 /// All three sensors.
@@ -31,7 +32,10 @@ fn interest() -> Interest {
             success: true,
             failure: false,
         }],
-        network: Some(common::net::network(true)),
+        network: Some(NetworkInterest {
+            https: true,
+            ..common::net::network(true)
+        }),
         ..common::everything()
     }
 }
@@ -227,6 +231,11 @@ fn with_the_two_capabilities_of_bpf_all_but_payload_works_and_that_is_told() {
     );
     let lifecycle = about(&said, "process-lifecycle");
     assert!(lifecycle[0].contains("without CAP_SYS_PTRACE"), "{lifecycle:?}");
+    let tls = about(&said, "tls-library");
+    assert!(
+        works(&said, "tls-library") && tls[0].contains("without CAP_SYS_PTRACE"),
+        "{tls:?}"
+    );
 }
 
 #[test]
@@ -234,6 +243,51 @@ fn with_network_administration_too_payload_works() {
     let said = told("", &only(",+bpf,+perfmon,+net_admin"));
     opened(&said);
     assert!(works(&said, "network-payload"), "{said}");
+}
+
+/// As container runtimes do it.
+#[test]
+fn a_filter_on_the_bpf_call_is_told() {
+    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "helper_open", "--ignored", "--nocapture"]);
+    // SAFETY: the child only makes one system call, on memory of its own.
+    unsafe { command.pre_exec(refuse_bpf) };
+    let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    refused(
+        &said,
+        &["the bpf() system call is refused (Operation not permitted", "seccomp"],
+    );
+}
+
+/// A seccomp filter that answers EPERM to bpf().
+fn refuse_bpf() -> std::io::Result<()> {
+    let step = |code: u32, jt, jf, k: u32| libc::sock_filter {
+        code: code as u16,
+        jt,
+        jf,
+        k,
+    };
+    let mut steps = [
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_bpf as u32),
+        step(
+            libc::BPF_RET | libc::BPF_K,
+            0,
+            0,
+            libc::SECCOMP_RET_ERRNO | libc::EPERM as u32,
+        ),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let filter = libc::sock_fprog {
+        len: steps.len() as u16,
+        filter: steps.as_mut_ptr(),
+    };
+    // SAFETY: the filter and its steps live until the call returns; the kernel copies them.
+    match unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
 }
 
 #[test]

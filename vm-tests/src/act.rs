@@ -22,7 +22,10 @@ use rustix::{
     process::{Signal, getpid, kill_process, set_parent_process_death_signal, setsid},
 };
 
-use crate::error::{Context, Error, Result};
+use crate::{
+    error::{Context, Error, Result},
+    refusals,
+};
 
 /// The user that may nothing.
 const NOBODY: u32 = 65534;
@@ -130,6 +133,7 @@ pub fn main(args: &[String]) -> Result<i32> {
             set_parent_process_death_signal(Some(Signal::KILL)).context("prctl")?;
             Err(Error(format!("{program}: {}", Command::new(program).args(args).exec())))
         }
+        ["limited", names, program, args @ ..] => refusals::limited(names, program, args),
         ["exit", code] => code.parse().context("exit code"),
         ["signal", "SEGV"] => die_by(Signal::SEGV),
         ["signal", "TERM"] => die_by(Signal::TERM),

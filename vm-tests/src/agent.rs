@@ -39,8 +39,17 @@ impl Agent {
         Agent::start_as(&["run"], profile, config)
     }
 
+    /// The same behind `words`: a program and its arguments, which runs what follows them.
+    pub fn start_within(words: &[String], profile: &str, config: &str) -> Result<Agent> {
+        Agent::start_all(words, &["run"], profile, config)
+    }
+
     /// The same for another command that detects: `record {home}/FILE`.
     pub fn start_as(command: &[&str], profile: &str, config: &str) -> Result<Agent> {
+        Agent::start_all(&[], command, profile, config)
+    }
+
+    fn start_all(words: &[String], command: &[&str], profile: &str, config: &str) -> Result<Agent> {
         let address = http::free_port()?;
         let home = Path::new("/run").join(format!("lapwing-test-{}-{}", std::process::id(), address.port()));
         fs::create_dir_all(&home).context(home.display())?;
@@ -48,6 +57,7 @@ impl Agent {
         let log = File::create(home.join("agent.log")).context("agent.log")?;
         let child = Command::new(me()?)
             .args(["act", "bound-to-parent"])
+            .args(words)
             .arg(program()?)
             .args(
                 command

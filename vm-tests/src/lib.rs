@@ -10,6 +10,7 @@ pub mod expected;
 pub mod http;
 pub mod metrics;
 pub mod place;
+pub mod refusals;
 pub mod rig;
 pub mod runner;
 pub mod scenario;

@@ -9,6 +9,7 @@ use std::{
 use clap::Parser;
 use vm_tests::{
     error::{Context, Error, Result},
+    refusals,
     rig::{
         guest::{self, Options},
         initramfs::{GuestFile, Load},
@@ -25,11 +26,14 @@ struct Args {
     #[arg(long, default_value = "6.12")]
     kernel: String,
     /// Command for the guest's shell.
-    #[arg(long, required_unless_present = "scenarios", conflicts_with = "scenarios")]
+    #[arg(long, required_unless_present_any = ["scenarios", "refusals"], conflicts_with = "scenarios")]
     exec: Option<String>,
     /// Runs the scenarios (all, or those whose names contain one of the given), with the lapwing beside this program.
     #[arg(long, visible_alias = "scenario", num_args = 0.., value_name = "NAME")]
     scenarios: Option<Vec<String>>,
+    /// Runs what a host may refuse (all, or what has one of these in its name): no BTF, lockdown, few capabilities, ...
+    #[arg(long, num_args = 0.., value_name = "NAME", conflicts_with_all = ["scenarios", "exec"])]
+    refusals: Option<Vec<String>>,
     /// The flavour of hook that has to be attached throughout: function or syscall.
     #[arg(long, default_value = "function")]
     flavour: Flavour,
@@ -66,6 +70,9 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<i32> {
     let cache = cache();
     let kernel = kernel::get(&args.kernel, &cache)?;
+    if let Some(filters) = &args.refusals {
+        return run_refusals(args, &kernel, filters);
+    }
     let Some(filters) = &args.scenarios else {
         return boot(
             args,
@@ -95,6 +102,16 @@ fn run(args: &Args) -> Result<i32> {
             &guest.modules,
             &guest.parameters,
         )?;
+        worst = worst.max(code);
+    }
+    Ok(worst)
+}
+
+fn run_refusals(args: &Args, kernel: &Kernel, filters: &[String]) -> Result<i32> {
+    let mut worst = 0;
+    for guest in refusals::boots(filters)? {
+        let command = format!("scenario-runner refusals {}", guest.cases.join(" "));
+        let code = boot(args, kernel, command, programs(args)?, &[], &[guest.parameters])?;
         worst = worst.max(code);
     }
     Ok(worst)

@@ -12,6 +12,7 @@ use crate::{
     act,
     agent::{self, Agent},
     error::{Context, Error, Result},
+    refusals,
     scenario::{Group, Scenario},
     scenarios,
     verdict::{Line, Verdict},
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
                 ExitCode::from(127)
             }
         },
+        Some((first, names)) if first == "refusals" => refusals::main(names),
         _ if args.iter().any(|arg| arg == "--list") => {
             names().iter().for_each(|name| println!("{name}: test"));
             ExitCode::SUCCESS

@@ -83,7 +83,8 @@ impl World {
     }
 }
 
-fn version(release: &str) -> (u32, u32) {
+/// The first two numbers of a release.
+pub fn version(release: &str) -> (u32, u32) {
     let mut numbers = release
         .split(|c: char| !c.is_ascii_digit())
         .map(|n| n.parse().unwrap_or(0));

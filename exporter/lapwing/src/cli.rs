@@ -138,6 +138,9 @@ pub struct ProbesArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+    /// Attach nothing; list the programs, links and maps of lapwing that the kernel has now, whoever loaded them
+    #[arg(long)]
+    pub loaded: bool,
     /// Force a flavour of hook (for tests)
     #[arg(long, value_enum, hide = true)]
     pub flavour: Option<FlavourArg>,

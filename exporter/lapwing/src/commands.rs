@@ -107,6 +107,9 @@ pub fn check(config: &ConfigArgs, args: &CheckArgs) -> Result<(), Failure> {
 
 /// `lapwing probes`
 pub fn probes(config: &ConfigArgs, args: &ProbesArgs) -> Result<(), Failure> {
+    if args.loaded {
+        return probes::show_loaded(args.json);
+    }
     let loaded = config::load(config).map_err(Failure::Config)?;
     probes::show(&loaded, args.flavour.map(Into::into), args.json)
 }

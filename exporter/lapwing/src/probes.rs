@@ -1,6 +1,6 @@
 //! `lapwing probes` and `lapwing check --attach`: load and attach for real, say what happened, leave.
 
-use lapwing_bpf::{HookState, Sensors, State};
+use lapwing_bpf::{HookState, Present, Sensors, State, present};
 use lapwing_engine::{event::Flavour, rule::RuleSet};
 use serde::Serialize;
 
@@ -71,6 +71,30 @@ pub fn show(loaded: &Loaded, flavour: Option<Flavour>, json: bool) -> Result<(),
     match json {
         true => println!("{}", serde_json::to_string_pretty(&rows).map_err(other)?),
         false => print!("{}", table(&rows)),
+    }
+    Ok(())
+}
+
+/// `lapwing probes --loaded`: what the kernel has of lapwing now. After the agent's end that is nothing.
+pub fn show_loaded(json: bool) -> Result<(), Failure> {
+    let Some(Present { programs, links, maps }) = present() else {
+        return Err(other(
+            "listing the kernel's BPF programs needs CAP_SYS_ADMIN: run lapwing probes --loaded as root",
+        ));
+    };
+    if json {
+        println!(
+            "{}",
+            serde_json::json!({ "programs": programs, "links": links, "maps": maps })
+        );
+    } else if programs.is_empty() && maps.is_empty() {
+        println!("nothing of lapwing is loaded");
+    } else {
+        println!(
+            "programs ({links} attached): {}\nmaps: {}",
+            programs.join(" "),
+            maps.join(" ")
+        );
     }
     Ok(())
 }
