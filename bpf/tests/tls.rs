@@ -79,6 +79,7 @@ fn a_server_that_uses_the_library_s_own_streams_is_seen() {
                 "-cert",
             ])
             .arg(certificate(place.path()))
+            .stderr(Stdio::null())
             .current_dir(place.path()),
     );
     let client = curl(&server, "/file");

@@ -3,24 +3,44 @@
 
 mod common;
 
-use std::{path::Path, process::Command};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use common::{
     Rig,
-    tls::{HEAD, Server, asked, curl, interpreter, python_by, rig, stream, until_ended, wait},
+    tls::{HEAD, Server, asked, certificate, curl, rig, rig_before_it_looks, stream, until_ended, wait},
 };
 use lapwing_engine::event::Way;
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 /// The host's library.
 fn library() -> String {
-    let cache = Command::new("ldconfig").arg("-p").output().unwrap().stdout;
-    let cache = String::from_utf8(cache).unwrap();
-    let line = cache.lines().find(|line| line.contains("libssl.so.3")).unwrap();
-    line.split_whitespace().last().unwrap().to_owned()
+    let cache = Command::new("ldconfig").arg("-p").output().map(|output| output.stdout);
+    let cache = String::from_utf8(cache.unwrap_or_default()).unwrap();
+    let line = cache.lines().find(|line| line.contains("libssl.so.3"));
+    line.map_or("/lib/x86_64-linux-gnu/libssl.so.3", |line| line.split_whitespace().last().unwrap()).to_owned()
 }
 
 fn is_probed(rig: &Rig, path: &str) -> bool {
     rig.sensors.tls_objects().iter().any(|object| object.path == path)
+}
+
+/// A server that answers [`HEAD`] and some bytes, started by a shell after `before`, with the libraries of the directory `libraries`.
+fn server(place: &Path, libraries: &Path, before: &str) -> Server {
+    std::fs::write(place.join("found"), [HEAD, b"aaaaa"].concat()).unwrap();
+    certificate(place);
+    Server::start(
+        Command::new("unshare")
+            .args(["-m", "sh", "-c"])
+            .arg(format!(
+                "{before} LD_LIBRARY_PATH={} exec openssl s_server -accept 127.0.0.1:0 -HTTP -key both.pem -cert both.pem",
+                libraries.display()
+            ))
+            .stderr(Stdio::null())
+            .current_dir(place),
+    )
 }
 
 /// A server whose library is the one at `path`, in its own eyes: it is found, what it does is seen, and it is let go when the server has ended.
@@ -38,55 +58,68 @@ fn comes_and_goes(mut rig: Rig, server: Server, path: &str) {
 
 fn copy(place: &Path) -> String {
     let copied = place.join("libssl.so.3");
-    assert!(
-        Command::new("cp")
-            .arg(library())
-            .arg(&copied)
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("cp").arg(library()).arg(&copied).status().unwrap().success());
     copied.to_str().unwrap().to_owned()
 }
 
+/// What the agent keeps (`privileges.rs`): its thread that finds libraries has no more.
+fn drop_capabilities() {
+    let kept = CapabilitySet::BPF
+        | CapabilitySet::PERFMON
+        | CapabilitySet::NET_ADMIN
+        | CapabilitySet::DAC_READ_SEARCH
+        | CapabilitySet::SYS_PTRACE
+        | CapabilitySet::CHECKPOINT_RESTORE;
+    let kept = capabilities(None).unwrap().permitted & kept;
+    set_capabilities(
+        None,
+        CapabilitySets {
+            effective: kept,
+            permitted: kept,
+            inheritable: CapabilitySet::empty(),
+        },
+    )
+    .unwrap();
+}
+
+/// With the capabilities that the agent keeps.
 #[test]
 fn a_library_that_appears_is_probed_and_let_go_when_nobody_uses_it() {
     let place = tempfile::tempdir().unwrap();
     let path = copy(place.path());
-    let rig = rig();
+    let mut rig = rig_before_it_looks();
+    drop_capabilities();
+    rig.sensors.find_tls();
     assert!(!is_probed(&rig, &path));
-    let mut command = interpreter();
-    command.env("LD_LIBRARY_PATH", place.path());
-    let server = python_by(command, place.path(), 5);
-    comes_and_goes(rig, server, &path);
+    comes_and_goes(rig, server(place.path(), place.path(), ""), &path);
 }
 
 #[test]
 fn a_library_that_was_there_before_is_probed() {
     let place = tempfile::tempdir().unwrap();
     let path = copy(place.path());
-    let mut command = interpreter();
-    command.env("LD_LIBRARY_PATH", place.path());
-    let server = python_by(command, place.path(), 5);
+    let server = server(place.path(), place.path(), "");
     comes_and_goes(rig(), server, &path);
+}
+
+/// It was upgraded, say, and the server not started again.
+#[test]
+fn a_library_that_was_deleted_is_probed() {
+    let place = tempfile::tempdir().unwrap();
+    let path = copy(place.path());
+    let server = server(place.path(), place.path(), "");
+    std::fs::remove_file(&path).unwrap();
+    comes_and_goes(rig(), server, &format!("{path} (deleted)"));
 }
 
 /// As in a container: the path means nothing to the agent.
 #[test]
 fn a_library_that_only_another_mount_namespace_has_is_probed() {
-    let place = tempfile::tempdir().unwrap();
-    let hidden = tempfile::tempdir().unwrap();
-    let path = hidden.path().join("libssl.so.3").to_str().unwrap().to_owned();
+    let (place, hidden) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = hidden.path().join("libssl.so.3");
     let rig = rig();
-    let mut command = Command::new("unshare");
-    command.args(["-m", "sh", "-c"]);
-    command.arg(format!(
-        "mount -t tmpfs none {0} && cp {1} {0}/ && LD_LIBRARY_PATH={0} exec /usr/bin/python3 \"$@\"",
-        hidden.path().display(),
-        library()
-    ));
-    command.arg("sh");
-    let server = python_by(command, place.path(), 5);
-    assert!(!Path::new(&path).exists());
-    comes_and_goes(rig, server, &path);
+    let hide = format!("mount -t tmpfs none {0} && cp {1} {0}/ &&", hidden.path().display(), library());
+    let server = server(place.path(), hidden.path(), &hide);
+    assert!(!path.exists());
+    comes_and_goes(rig, server, path.to_str().unwrap());
 }

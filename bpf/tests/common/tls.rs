@@ -27,6 +27,11 @@ pub fn rig() -> Rig {
     rig_for(wanted())
 }
 
+/// With the probes on the host's own libraries only.
+pub fn rig_before_it_looks() -> Rig {
+    Rig::open(&Options::default(), &net::interest(wanted()))
+}
+
 pub fn rig_for(wanted: NetworkInterest) -> Rig {
     let mut rig = Rig::open(&Options::default(), &net::interest(wanted));
     rig.sensors.find_tls();
@@ -142,13 +147,8 @@ pub fn interpreter() -> Command {
 }
 
 pub fn python(place: &Path, answer: usize) -> Server {
-    python_by(interpreter(), place, answer)
-}
-
-/// The server by another interpreter, or with another environment.
-pub fn python_by(mut interpreter: Command, place: &Path, answer: usize) -> Server {
     Server::start(
-        interpreter
+        interpreter()
             .args(["-c", SERVER])
             .arg(certificate(place))
             .arg(answer.to_string()),

@@ -10,12 +10,15 @@ use rustix::thread::{
 /// * `BPF`, `PERFMON`: a reload fills maps and attaches a hook that no rule needed before (kernel 5.8 and newer: CAP_SYS_ADMIN is not needed).
 /// * `NET_ADMIN`: a reload attaches the network sensor's programs on packets (`cgroup_skb`), which the kernel counts among network administration.
 /// * `DAC_READ_SEARCH`: watched paths may lie below directories that root without it may not search.
-/// * `SYS_PTRACE`: `/proc/PID/cwd` and `exe` of other users' processes.
+/// * `SYS_PTRACE`: `/proc/PID/cwd`, `exe`, `maps` and `map_files` of other users' processes.
+/// * `CHECKPOINT_RESTORE` (5.9 and newer): to follow `/proc/PID/map_files`, the libraries that processes have mapped, deleted ones too. Probing
+///   them (`BPF`, `PERFMON`) happens while the agent runs.
 pub const KEPT: CapabilitySet = CapabilitySet::BPF
     .union(CapabilitySet::PERFMON)
     .union(CapabilitySet::NET_ADMIN)
     .union(CapabilitySet::DAC_READ_SEARCH)
-    .union(CapabilitySet::SYS_PTRACE);
+    .union(CapabilitySet::SYS_PTRACE)
+    .union(CapabilitySet::CHECKPOINT_RESTORE);
 
 /// Drops every capability but [`KEPT`] from this thread and from all that it will start. To be called before any thread is started: on Linux
 /// capabilities belong to threads.
