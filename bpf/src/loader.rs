@@ -8,7 +8,7 @@ use std::{
 };
 
 use libbpf_rs::{
-    Btf, ErrorKind, Link, Object, ObjectBuilder, OpenObject,
+    Btf, ErrorKind, Link, Object, ObjectBuilder, OpenObject, ProgramAttachType,
     btf::types::{Func, Typedef},
 };
 
@@ -17,7 +17,7 @@ use crate::{
     capability::{Capabilities, NET_ADMIN},
     libbpf_log,
     net::{self, cgroup},
-    object::SOURCES,
+    object::{SOURCES, has_uprobe_multi},
 };
 
 /// Functions that newer kernels call otherwise, with the same arguments: what a program's section says, and the new name.
@@ -109,6 +109,9 @@ fn load_with(
     for mut program in open.progs_mut() {
         let wanted = programs.iter().any(|name| program.name() == *name);
         program.set_autoload(wanted);
+        if is_uprobe(program.section()) && has_uprobe_multi() {
+            program.set_attach_type(ProgramAttachType::TraceUprobeMulti);
+        }
         if let Some((old, new)) = RENAMED.iter().find(|(old, _)| wanted && hooks(program.section(), old))
             && !has_function(types.get()?, old)
         {
@@ -132,6 +135,10 @@ fn refusal(error: &libbpf_rs::Error, programs: &BTreeSet<&'static str>) -> Strin
         );
     }
     libbpf_log::explain(error)
+}
+
+fn is_uprobe(section: &OsStr) -> bool {
+    section == "uprobe" || section == "uretprobe"
 }
 
 /// Whether a program's section says that it hooks `function`.

@@ -34,6 +34,20 @@ fn has_loop() -> bool {
     })
 }
 
+/// Whether the kernel attaches uprobes by BPF links (6.6), for which CAP_BPF and CAP_PERFMON suffice; perf events want CAP_SYS_ADMIN.
+pub(crate) fn has_uprobe_multi() -> bool {
+    static MULTI: OnceLock<bool> = OnceLock::new();
+    *MULTI.get_or_init(|| {
+        libbpf_rs::Btf::from_vmlinux().is_ok_and(|btf| {
+            btf.type_by_name::<Enum<'_>>("bpf_attach_type").is_some_and(|types| {
+                types
+                    .iter()
+                    .any(|kind| kind.name == Some("BPF_TRACE_UPROBE_MULTI".as_ref()))
+            })
+        })
+    })
+}
+
 /// libbpf reads the ELF headers in place.
 #[repr(align(16))]
 struct Aligned<T: ?Sized>(T);

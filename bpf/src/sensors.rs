@@ -18,6 +18,7 @@ use crate::{
     libbpf_log,
     loader::Loaded,
     net::NetworkRules,
+    object::has_uprobe_multi,
     options::Options,
     reader::{Common, Reader},
     ring::Ring,
@@ -179,13 +180,18 @@ impl Sensors {
         Ok(())
     }
 
-    /// Starts the thread that finds the TLS libraries which programs use, if the rules want them and it does not run. It has the capabilities of
-    /// the caller: call it after dropping some, and now and then afterwards (a reload may want it). Until then only the libraries in the host's
-    /// own directories are probed.
+    /// Starts the thread that finds the TLS libraries which programs use, if the rules want them and it does not run: call it after opening the
+    /// sensors, and now and then (a reload may want it). Until then only the libraries in the host's own directories are probed. The thread gives
+    /// up what it does not need; before Linux 6.6 it needs CAP_SYS_ADMIN, so start it before that is dropped.
     pub fn find_tls(&mut self) {
         if let Some(tls) = &mut self.tls {
             tls.start();
         }
+    }
+
+    /// Whether the thread of [`Sensors::find_tls`] needs CAP_SYS_ADMIN.
+    pub fn tls_needs_admin(&self) -> bool {
+        !has_uprobe_multi()
     }
 
     /// The files whose TLS functions are probed now.

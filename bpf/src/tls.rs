@@ -16,12 +16,14 @@ use std::{
 };
 
 use lapwing_engine::event::{Flavour, Sensor};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs};
 
 use crate::{
     base::Base,
     capability::Capabilities,
     hooks::{HookState, State},
     loader,
+    object::has_uprobe_multi,
 };
 pub use finder::TlsObject;
 use finder::{Finder, Shared};
@@ -30,7 +32,7 @@ use finder::{Finder, Shared};
 const PATIENCE: Duration = Duration::from_secs(2);
 const NAME: &str = "tls-library";
 const UNSEEN: &str = "what TLS libraries encrypt and decrypt";
-const UNSEEN_BUT: &str = "TLS by other libraries (GnuTLS, NSS, Go, rustls, Java), by OpenSSL inside programs that do not export it, by 32-bit programs; QUIC; kTLS by sendfile";
+const UNSEEN_BUT: &str = "TLS by other libraries (GnuTLS, NSS, Go, rustls, Java), by OpenSSL inside programs that do not export it, by 32-bit programs, by libraries in a memfd; QUIC; kTLS by sendfile";
 
 /// The probes on TLS libraries.
 pub(crate) struct Tls {
@@ -65,10 +67,10 @@ impl Tls {
     /// Starts to look for libraries, if it has not.
     pub fn start(&mut self) {
         let Some(finder) = self.finder.take() else { return };
-        match thread::Builder::new()
-            .name("tls-finder".to_owned())
-            .spawn(move || finder.run())
-        {
+        match thread::Builder::new().name("tls-finder".to_owned()).spawn(move || {
+            restrict();
+            finder.run();
+        }) {
             Ok(thread) => self.thread = Some(thread),
             Err(error) => self.refused = Some(format!("no thread to look for libraries: {error}")),
         }
@@ -84,6 +86,22 @@ impl Tls {
     }
 }
 
+impl Tls {
+    /// The files that may be libraries and are not probed, for people.
+    fn missed(&self) -> Option<String> {
+        let count = self.shared.missed.load(Ordering::Relaxed);
+        let why = self
+            .shared
+            .why
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone()?;
+        Some(format!(
+            "{count} mapped files that could not be examined or probed, the last of them {why}"
+        ))
+    }
+}
+
 impl Drop for Tls {
     /// Waits a while for the probes to go. The thread may hang in the kernel with a process that is stuck: then they go when it does.
     fn drop(&mut self) {
@@ -96,6 +114,32 @@ impl Drop for Tls {
     }
 }
 
+/// Gives up what finding and probing libraries does not need, in the thread that does it. Before 6.6 a probe wants CAP_SYS_ADMIN.
+fn restrict() {
+    let mut needed = CapabilitySet::BPF
+        | CapabilitySet::PERFMON
+        | CapabilitySet::DAC_READ_SEARCH
+        | CapabilitySet::SYS_PTRACE
+        | CapabilitySet::CHECKPOINT_RESTORE;
+    if !has_uprobe_multi() {
+        needed |= CapabilitySet::SYS_ADMIN;
+    }
+    let done = capabilities(None).and_then(|held| {
+        let kept = held.permitted & needed;
+        set_capabilities(
+            None,
+            CapabilitySets {
+                effective: kept,
+                permitted: kept,
+                inheritable: CapabilitySet::empty(),
+            },
+        )
+    });
+    if let Err(error) = done.and_then(|()| set_no_new_privs(true)) {
+        tracing::warn!(%error, "the thread that finds TLS libraries keeps its capabilities");
+    }
+}
+
 /// How the probes are, for people.
 pub(crate) fn row(tls: Option<&Tls>, held: Capabilities) -> HookState {
     let (state, unseen) = match tls {
@@ -103,8 +147,11 @@ pub(crate) fn row(tls: Option<&Tls>, held: Capabilities) -> HookState {
         Some(Tls { refused: Some(why), .. }) => (State::Refused { why: why.clone() }, UNSEEN),
         Some(_) => (State::Attached, UNSEEN_BUT),
     };
-    let lost = held.unseen(Sensor::Network, NAME).filter(|_| state == State::Attached);
-    let unseen: Vec<_> = [unseen].into_iter().chain(lost).collect();
+    let mut unseen = vec![unseen.to_owned()];
+    if let (Some(tls), State::Attached) = (tls, &state) {
+        unseen.extend(held.unseen(Sensor::Network, NAME).map(str::to_owned));
+        unseen.extend(tls.missed());
+    }
     HookState {
         sensor: Sensor::Network,
         hook: NAME,

@@ -5,7 +5,7 @@
 //! have been lost, by looking again at all processes.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fs,
     os::fd::AsRawFd as _,
     sync::{
@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use libbpf_rs::{Link, Object, UprobeOpts};
+use libbpf_rs::{Link, Object, UprobeMultiOpts, UprobeOpts};
 
 use super::{
     doors::{self, Door},
@@ -24,7 +24,7 @@ use super::{
     maps::{self, Mapped, Mapping},
     open::{self, FileSystems, Opened},
 };
-use crate::libbpf_log;
+use crate::{libbpf_log, object::has_uprobe_multi};
 
 /// Files that were looked at and are remembered; past it all are looked at again.
 const REMEMBERED: usize = 65536;
@@ -48,6 +48,9 @@ const OWN: &[&str] = &[
     "/usr/local/lib",
     "/usr/local/lib64",
 ];
+
+/// Code in files that are in no file system: what JIT compilers make, mostly.
+const MEMORY: &str = "/memfd:";
 
 /// A file whose TLS functions are probed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,6 +218,9 @@ impl Finder {
     }
 
     fn examine(&mut self, pid: u32, mapping: &Mapping<'_>, systems: &mut FileSystems) -> Option<FileId> {
+        if mapping.path.starts_with(MEMORY) {
+            return None;
+        }
         match open::mapped(pid, mapping, systems) {
             Ok(opened) => self.probe(&opened, mapping.path, false),
             Err(why) => {
@@ -265,25 +271,43 @@ impl Finder {
     /// Returns last: a return whose begin was not seen would count as lost.
     fn attach(&self, opened: &Opened, doors: &[Door]) -> Result<Vec<Link>, String> {
         let path = format!("/proc/self/fd/{}", opened.file.as_raw_fd());
-        let begins = doors.iter().map(|door| (door, door.program, false));
-        let returns = doors.iter().filter(|door| door.returns);
-        let returns = returns.map(|door| (door, doors::RETURN, true));
-        begins
-            .chain(returns)
-            .map(|(door, program, retprobe)| {
-                let program = self.probes.progs_mut().find(|p| p.name() == program);
-                let program = program.ok_or("no such program")?;
-                let options = UprobeOpts {
-                    retprobe,
-                    ..UprobeOpts::default()
-                };
-                let offset = usize::try_from(door.offset).map_err(|error| error.to_string())?;
-                libbpf_log::clear();
-                program
-                    .attach_uprobe_with_opts(-1, &path, offset, options)
-                    .map_err(|error| libbpf_log::explain(&error))
-            })
-            .collect()
+        let mut begins: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut returns = Vec::new();
+        for door in doors {
+            let offset = usize::try_from(door.offset).map_err(|error| error.to_string())?;
+            begins.entry(door.program).or_default().push(offset);
+            returns.extend(door.returns.then_some(offset));
+        }
+        let mut links = Vec::new();
+        for (program, offsets) in begins {
+            links.extend(self.link(&path, program, offsets, false)?);
+        }
+        links.extend(self.link(&path, doors::RETURN, returns, true)?);
+        Ok(links)
+    }
+
+    fn link(&self, path: &str, program: &str, offsets: Vec<usize>, retprobe: bool) -> Result<Vec<Link>, String> {
+        let program = self.probes.progs_mut().find(|p| p.name() == program);
+        let program = program.ok_or("no such program")?;
+        libbpf_log::clear();
+        let say = |error: libbpf_rs::Error| libbpf_log::explain(&error);
+        if has_uprobe_multi() {
+            let options = UprobeMultiOpts {
+                offsets,
+                retprobe,
+                ..UprobeMultiOpts::default()
+            };
+            let link = program.attach_uprobe_multi_with_opts(-1, path, "", options);
+            return link.map(|link| vec![link]).map_err(say);
+        }
+        let attach = |offset| {
+            let options = UprobeOpts {
+                retprobe,
+                ..UprobeOpts::default()
+            };
+            program.attach_uprobe_with_opts(-1, path, offset, options).map_err(say)
+        };
+        offsets.into_iter().map(attach).collect()
     }
 
     fn miss(&self, path: &str, why: &str) {

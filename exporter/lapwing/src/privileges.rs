@@ -12,7 +12,8 @@ use rustix::thread::{
 /// * `DAC_READ_SEARCH`: watched paths may lie below directories that root without it may not search.
 /// * `SYS_PTRACE`: `/proc/PID/cwd`, `exe`, `maps` and `map_files` of other users' processes.
 /// * `CHECKPOINT_RESTORE` (5.9 and newer): to follow `/proc/PID/map_files`, the libraries that processes have mapped, deleted ones too. Probing
-///   them (`BPF`, `PERFMON`) happens while the agent runs.
+///   them (`BPF`, `PERFMON`) happens while the agent runs, in a thread of its own, which before Linux 6.6 keeps `SYS_ADMIN` too: uprobes were perf
+///   events then, which ask for it.
 pub const KEPT: CapabilitySet = CapabilitySet::BPF
     .union(CapabilitySet::PERFMON)
     .union(CapabilitySet::NET_ADMIN)

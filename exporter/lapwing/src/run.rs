@@ -83,7 +83,9 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, purpose: &Purpose) -> Re
         .map(|recording| record::create(recording, &loaded, &host, wall))
         .transpose()
         .map_err(other)?;
-    // Threads inherit what the thread that starts them has: nothing may be started before this.
+    // Its thread gives up capabilities itself: on older kernels it needs one more than the others.
+    sensors.find_tls();
+    // Threads inherit what the thread that starts them has: nothing else may be started before this.
     let kept = privileges::drop_capabilities().map_err(other)?;
     tracing::debug!(?kept, "capabilities dropped");
 
@@ -303,7 +305,7 @@ impl Agent {
 
     /// A mount may bring a watched path into being, or put another directory in its place.
     fn follow_mounts(&mut self) {
-        // Its thread must not have more than this one; a reload may want it for the first time.
+        // A reload may want it for the first time.
         self.sensors.find_tls();
         match self.sensors.refresh_watches() {
             Ok(true) => tracing::debug!("mounts changed; the watched paths were looked up again"),
