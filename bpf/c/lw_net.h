@@ -65,8 +65,10 @@ struct lw_segment {
 	__u8 way;
 	__u8 direction;
 	__u8 reserved;
+	__u32 passed; /* bytes that went the other way up to `ack`: whole messages that no rule asks for, not told otherwise */
+	__u32 unused;
 };
-_Static_assert(sizeof(struct lw_segment) == 120, "lw_segment");
+_Static_assert(sizeof(struct lw_segment) == 128, "lw_segment");
 
 /* Bits of lw_segment.flags. */
 enum lw_tcp_flag {
@@ -74,7 +76,9 @@ enum lw_tcp_flag {
 	LW_TCP_SYN = 0x02,
 	LW_TCP_RST = 0x04,
 	LW_TCP_ACK = 0x10,
+	LW_TCP_WHOLE = 0x80, /* not TCP's: a stretch without data that is whole messages */
 };
+#define LW_TCP_KNOWN 0x17
 
 enum lw_net_mode {
 	LW_NET_ALL = 0,
@@ -90,16 +94,32 @@ enum lw_net_flag {
 	LW_NET_SEEDED = 1 << 4, /* a connection not known now was forgotten */
 };
 
+/* Bytes copied of one way until the other end speaks. */
+struct lw_net_budget {
+	__u32 request; /* of what the opener says */
+	__u32 response;
+};
+
+/* What the rules ask of the connections of one direction. */
+struct lw_net_side {
+	struct lw_net_budget any; /* of what is or may be HTTP */
+	struct lw_net_budget foreign; /* of what cannot be HTTP */
+	__u64 statuses[16]; /* a bit for each status whose responses are asked for */
+};
+
 /* What userspace tells the network hooks; one entry. */
 struct lw_net_rules {
 	__u32 generation;
 	__u32 mode;
 	__u32 flags;
 	__u32 slot; /* of the selectors in force */
-	__u32 request; /* bytes copied until the other end speaks */
+	__u32 request; /* the most of any side */
 	__u32 response;
+	__u32 foreign_total; /* bytes of one way of a connection that cannot be HTTP, after which nothing is copied */
+	__u32 unused;
+	struct lw_net_side sides[4]; /* by lw_direction; the last is spare */
 };
-_Static_assert(sizeof(struct lw_net_rules) == 24, "lw_net_rules");
+_Static_assert(sizeof(struct lw_net_rules) == 608, "lw_net_rules");
 
 #define LW_NET_PATH_MAX 252
 struct lw_net_name {

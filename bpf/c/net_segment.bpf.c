@@ -6,6 +6,7 @@
  * Until the other end speaks, only so many bytes are copied; what follows is counted by its sequence numbers and told in one record.
  */
 #include "common/net_copy.h"
+#include "common/net_turn.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -27,7 +28,7 @@ static __always_inline void lw_skip(struct lw_conn *conn, const struct lw_packet
 	if (!conn->skipping[way]) {
 		conn->skip_from[way] = p->sequence;
 		conn->skip_to[way] = end;
-		conn->skipping[way] = 1;
+		conn->skipping[way] = LW_SKIP_SOME;
 	} else {
 		if ((__s32)(end - conn->skip_to[way]) > 0)
 			conn->skip_to[way] = end;
@@ -37,37 +38,25 @@ static __always_inline void lw_skip(struct lw_conn *conn, const struct lw_packet
 	/* Not left so far behind that it would look ahead. */
 	if (conn->skip_to[way] - conn->copied_to[way] > LW_SKIP_MAX)
 		conn->copied_to[way] = conn->skip_to[way] - LW_SKIP_MAX / 2;
-	if (conn->skip_to[way] - conn->skip_from[way] > LW_SKIP_MAX || p->flags & (LW_TCP_FIN | LW_TCP_RST))
+	if (conn->skip_to[way] - conn->skip_from[way] > LW_SKIP_MAX)
 		lw_skipped(conn, way);
 }
 
-/* TLS handshakes and SSH: nothing in what follows can be read, and small packets go both ways all the time. */
-static __always_inline bool lw_is_sealed(struct __sk_buff *skb, const struct lw_packet *p)
+/*
+ * Before a record goes that says what has arrived: what passed without being copied. Of the other way that is most often the response to the
+ * last request, just acknowledged as a whole; then the record has it.
+ */
+static __always_inline void lw_flush(struct lw_conn *conn, struct lw_packet *p)
 {
-	__u8 first[4];
+	__u32 way = p->way & 1, other = way ^ 1;
 
-	if (p->length < sizeof(first) || bpf_skb_load_bytes(skb, p->offset, first, sizeof(first)))
-		return false;
-	return (first[0] == 0x16 && first[1] == 3) || (first[0] == 'S' && first[1] == 'S' && first[2] == 'H' && first[3] == '-');
-}
-
-/* The end that speaks now did not speak last: a new message begins. */
-static __always_inline void lw_turn(struct __sk_buff *skb, struct lw_conn *conn, const struct lw_packet *p, const struct lw_net_rules *rules)
-{
-	__u32 way = p->way & 1;
-	bool asks = conn->direction == LW_UNKNOWN || (conn->direction == LW_OUTGOING) == (way == LW_SENT);
-	__u8 voice = 1 << way;
-
-	lw_skipped(conn, !way);
-	conn->speaker = way + 1;
-	if (!(conn->voice & (LW_VOICE_RECEIVED | LW_VOICE_SENT)) && lw_is_sealed(skb, p))
-		conn->voice |= LW_VOICE_SEALED;
-	if (conn->voice & LW_VOICE_SEALED && conn->voice & voice)
-		return;
-	if (!(conn->voice & voice))
-		conn->copied_to[way] = p->sequence;
-	conn->voice |= voice;
-	conn->left[way] = asks ? rules->request : rules->response;
+	lw_skipped(conn, way);
+	if (conn->skipping[other] == LW_SKIP_WHOLE && p->flags & LW_TCP_ACK && p->ack == conn->skip_to[other]) {
+		p->passed = conn->skip_to[other] - conn->skip_from[other];
+		conn->skipping[other] = 0;
+	} else {
+		lw_skipped(conn, other);
+	}
 }
 
 /*
@@ -92,13 +81,19 @@ static __always_inline void lw_segment(struct __sk_buff *skb, struct lw_conn *co
 
 	if (n && conn->speaker != way + 1)
 		lw_turn(skb, conn, p, rules);
+	else if (n)
+		conn->asked = 0;
+	if (n && conn->voice & LW_VOICE_FOREIGN && p->sequence - conn->first[way] >= rules->foreign_total) {
+		conn->voice |= LW_VOICE_ENOUGH << way;
+		conn->left[way] = 0;
+	}
 	if (n > conn->left[way])
 		n = conn->left[way];
 	if (n > LW_CHUNK * LW_CHUNKS)
 		n = LW_CHUNK * LW_CHUNKS;
 	if (n) {
 		lw_charge(conn, p, n);
-		lw_skipped(conn, way);
+		lw_flush(conn, p);
 		lw_copy_all(skb, conn, p, n);
 		return;
 	}
@@ -111,6 +106,8 @@ static __always_inline void lw_segment(struct __sk_buff *skb, struct lw_conn *co
 		return;
 	if (p->flags & LW_TCP_SYN)
 		p->sequence--;
+	else
+		lw_flush(conn, p);
 	lw_fill(&s, conn, p);
 	lw_segment_send(&s);
 }
@@ -198,15 +195,16 @@ static __always_inline int lw_look(struct __sk_buff *skb, __u32 way)
 
 	if (!sk || !rules || !(rules->flags & LW_NET_PAYLOAD))
 		return LW_PASS;
+	/* Most packets only acknowledge. */
+	if (!lw_packet_parse(skb, &p, way))
+		return LW_PASS;
+	if (!p.length && !(p.flags & (LW_TCP_SYN | LW_TCP_FIN | LW_TCP_RST)))
+		return LW_PASS;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp || tp->inet_conn.icsk_inet.sk.sk_type != SOCK_STREAM)
 		return LW_PASS;
 	conn = lw_conn_of(tp);
 	if (conn && !(conn->flags & LW_CONN_WANTED))
-		return LW_PASS;
-	if (!lw_packet_parse(skb, &p, way))
-		return LW_PASS;
-	if (!p.length && !(p.flags & (LW_TCP_SYN | LW_TCP_FIN | LW_TCP_RST)))
 		return LW_PASS;
 	state = tp->inet_conn.icsk_inet.sk.__sk_common.skc_state;
 	if (state == TCP_LISTEN) {

@@ -13,7 +13,7 @@ use std::{
 
 use common::{
     Rig,
-    net::{interest, network},
+    net::{budgets, interest, network},
 };
 use lapwing_bpf::{Options, Sensors};
 use lapwing_engine::interest::{Interest, NetworkInterest, Processes, Selector};
@@ -93,11 +93,7 @@ fn runs(sensors: &Sensors) -> BTreeMap<String, (u64, u64)> {
 }
 
 fn kinds() -> Vec<(&'static str, Option<NetworkInterest>)> {
-    let payload = |budget| NetworkInterest {
-        request_budget: budget,
-        response_budget: budget,
-        ..network(true)
-    };
+    let payload = |budget| budgets(budget, budget);
     let others = Processes::Only(vec![Selector::Name(b"nobody".to_vec())]);
     vec![
         ("nothing", None),

@@ -10,7 +10,7 @@ use std::{
 
 use common::{
     Rig,
-    net::{closed, interest, network, pair, rig, segments, stream, talk},
+    net::{budgets, closed, interest, pair, rig, segments, stream, talk},
 };
 use lapwing_bpf::Options;
 use lapwing_engine::event::{Segment, Way, tcp};
@@ -76,9 +76,7 @@ fn past_the_budget_bytes_are_counted_and_not_copied() {
 
 /// Three times a question of 1000 bytes that begins with `first`, and an answer of 10,000; budgets of 100 and 200. What was copied each way.
 fn turns(first: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    let mut wanted = network(true);
-    (wanted.request_budget, wanted.response_budget) = (100, 200);
-    let mut rig = Rig::open(&Options::default(), &interest(wanted));
+    let mut rig = Rig::open(&Options::default(), &interest(budgets(100, 200)));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let at = listener.local_addr().unwrap();
     let mut client = TcpStream::connect(at).unwrap();
@@ -123,13 +121,11 @@ fn what_is_encrypted_has_one_budget() {
 #[test]
 fn a_budget_that_suffices_leaves_nothing_out() {
     const SIZE: usize = 9 << 20;
-    let mut wanted = network(true);
-    (wanted.request_budget, wanted.response_budget) = (u32::MAX, u32::MAX);
     let options = Options {
         network_ring: 64 << 20,
         ..Options::default()
     };
-    let mut rig = Rig::open(&options, &interest(wanted));
+    let mut rig = Rig::open(&options, &interest(budgets(u32::MAX, u32::MAX)));
     let bytes: Vec<u8> = (0..SIZE).map(|at| (at * 31 / 7 + at / 1021) as u8).collect();
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(&bytes).unwrap();

@@ -150,6 +150,8 @@ static __always_inline void lw_segment_fill(struct lw_segment *s, const struct l
 	s->way = way;
 	s->direction = conn->direction;
 	s->reserved = 0;
+	s->passed = 0;
+	s->unused = 0;
 }
 
 static __always_inline void lw_segment_send(struct lw_segment *s)
@@ -160,12 +162,15 @@ static __always_inline void lw_segment_send(struct lw_segment *s)
 /* What was not copied since the budget of this way was used up is told when that ends: one record, however much it was. */
 static __always_inline void lw_skipped(struct lw_conn *conn, __u32 way)
 {
+	__u8 skipping = conn->skipping[way & 1];
 	struct lw_segment s;
 
-	if (!conn->skipping[way & 1])
+	if (!skipping)
 		return;
 	conn->skipping[way & 1] = 0;
 	lw_segment_fill(&s, conn, way, conn->skip_from[way & 1], conn->skip_to[way & 1] - conn->skip_from[way & 1]);
+	if (skipping == LW_SKIP_WHOLE)
+		s.flags = LW_TCP_WHOLE;
 	lw_segment_send(&s);
 }
 

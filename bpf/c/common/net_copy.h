@@ -3,7 +3,7 @@
 #ifndef LW_NET_COPY_H
 #define LW_NET_COPY_H
 
-#include "common/packet.h"
+#include "common/net_http.h"
 
 #define LW_CHUNK 32768 /* most bytes of one record */
 #define LW_CHUNKS 8 /* most records of one packet */
@@ -13,11 +13,12 @@ static __always_inline void lw_fill(struct lw_segment *s, const struct lw_conn *
 	lw_segment_fill(s, conn, p->way, p->sequence, p->length);
 	s->ack = p->ack;
 	s->flags = p->flags;
+	s->passed = p->passed;
 }
 
 /* A place in the ring must be reserved with a size that the verifier knows; the reader cuts what is too much. */
 #define LW_COPY(capacity)                                                                                       \
-	static __always_inline void lw_copy_##capacity(struct __sk_buff *skb, void *ring, const struct lw_conn *conn, \
+	static __always_inline void lw_copy_##capacity(struct __sk_buff *skb, void *ring, struct lw_conn *conn,         \
 						       const struct lw_packet *p, __u64 n)                      \
 	{                                                                                                       \
 		struct {                                                                                        \
@@ -44,6 +45,8 @@ static __always_inline void lw_fill(struct lw_segment *s, const struct lw_conn *
 			lw_count(LW_NETWORK, LW_READ_FAILED);                                                   \
 			return;                                                                                 \
 		}                                                                                               \
+		if (capacity <= LW_ASKED_MAX && p->asks && n == p->length && lw_is_one_head(r->data, n, capacity))  \
+			conn->asked = p->way + 1;                                                               \
 		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);                                                        \
 	}
 
@@ -56,7 +59,7 @@ LW_COPY(16384)
 LW_COPY(32768)
 
 /* One record: the first `n` of the packet's bytes, of which there are as many as p->length says. */
-static __noinline int lw_copy(struct __sk_buff *skb, const struct lw_conn *conn, const struct lw_packet *p, __u32 n)
+static __noinline int lw_copy(struct __sk_buff *skb, struct lw_conn *conn, const struct lw_packet *p, __u32 n)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	void *ring = bpf_map_lookup_elem(&lw_ring_network, &cpu);
@@ -81,7 +84,7 @@ static __noinline int lw_copy(struct __sk_buff *skb, const struct lw_conn *conn,
 }
 
 /* The packet with the first `n` of its bytes, in as many records as it takes. */
-static __always_inline void lw_copy_all(struct __sk_buff *skb, const struct lw_conn *conn, struct lw_packet *p, __u32 n)
+static __always_inline void lw_copy_all(struct __sk_buff *skb, struct lw_conn *conn, struct lw_packet *p, __u32 n)
 {
 	__u32 rest = p->length, flags = p->flags;
 
@@ -97,6 +100,7 @@ static __always_inline void lw_copy_all(struct __sk_buff *skb, const struct lw_c
 		lw_copy(skb, conn, p, chunk);
 		if (last)
 			break;
+		p->passed = 0;
 		p->sequence += chunk;
 		p->offset += chunk;
 		rest -= chunk;

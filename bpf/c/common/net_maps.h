@@ -20,6 +20,8 @@ enum lw_voice {
 	LW_VOICE_RECEIVED = 1 << LW_RECEIVED, /* there was payload this way */
 	LW_VOICE_SENT = 1 << LW_SENT,
 	LW_VOICE_SEALED = 1 << 2, /* encrypted: budgets are not renewed */
+	LW_VOICE_FOREIGN = 1 << 3, /* its first bytes cannot be HTTP */
+	LW_VOICE_ENOUGH = 1 << 4, /* shifted by the way: nothing more of a foreign one is copied */
 };
 
 /* A TCP socket. */
@@ -34,13 +36,19 @@ struct lw_conn {
 	__u8 flags; /* only written under the socket's lock, what follows by packets too, which come without it */
 	__u8 speaker; /* the way of the last payload, plus one; 0: there was none */
 	__u8 voice; /* lw_voice */
-	__u8 skipping[2]; /* by way, as all that follows */
-	__u16 unused;
+	__u8 skipping[2]; /* by way, as all that follows; 1, or LW_SKIP_WHOLE */
+	__u8 asked; /* the way of the last HTTP request that was one packet and nothing else, plus one */
+	__u8 unused;
 	__u32 left[2]; /* of the budget */
+	__u32 first[2]; /* the sequence number of the first payload byte */
 	__u32 copied_to[2]; /* the sequence number behind the last byte that was copied */
 	__u32 skip_from[2]; /* what was not copied, as sequence numbers */
 	__u32 skip_to[2];
 };
+
+/* Of skipping: whole messages, which no rule asks for. */
+#define LW_SKIP_SOME 1
+#define LW_SKIP_WHOLE 2
 
 /*
  * By the address of the kernel's struct sock, which every hook has (the cookie is not to be had in tracing programs before 5.12). LRU: past

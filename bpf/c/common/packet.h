@@ -42,6 +42,8 @@ struct lw_packet {
 	__u32 length;
 	__u32 way;
 	__u32 flags;
+	__u32 passed; /* of the other way, see lw_segment */
+	__u32 asks; /* begins like an HTTP request */
 };
 
 static __always_inline bool lw_is_ipv4(struct __sk_buff *skb)
@@ -81,23 +83,43 @@ static __always_inline __u32 lw_tcp_offset(struct __sk_buff *skb)
 	return 0;
 }
 
-static __always_inline bool lw_packet_parse(struct __sk_buff *skb, struct lw_packet *p, __u32 way)
+static __always_inline bool lw_packet_fill(struct __sk_buff *skb, struct lw_packet *p, __u32 way, __u32 at, const struct lw_tcp *tcp)
 {
-	__u32 at = lw_tcp_offset(skb), length = skb->len;
-	struct lw_tcp tcp;
+	__u32 length = skb->len;
 
-	if (!at || bpf_skb_load_bytes(skb, at, &tcp, sizeof(tcp)))
-		return false;
-	at += (tcp.length >> 4) * 4;
+	at += (tcp->length >> 4) * 4;
 	if (at > length)
 		return false;
-	p->flags = tcp.flags;
-	p->sequence = __builtin_bswap32(tcp.sequence) + !!(tcp.flags & LW_TCP_SYN);
-	p->ack = __builtin_bswap32(tcp.ack);
+	p->flags = tcp->flags & LW_TCP_KNOWN;
+	p->sequence = __builtin_bswap32(tcp->sequence) + !!(tcp->flags & LW_TCP_SYN);
+	p->ack = __builtin_bswap32(tcp->ack);
 	p->offset = at;
 	p->length = length - at;
 	p->way = way;
+	p->passed = 0;
+	p->asks = 0;
 	return true;
+}
+
+static __always_inline bool lw_packet_parse(struct __sk_buff *skb, struct lw_packet *p, __u32 way)
+{
+	const void *start = (const void *)(long)skb->data, *end = (const void *)(long)skb->data_end;
+	struct lw_tcp tcp;
+	__u32 at;
+
+	/* Nearly every one: IPv4 without options, its headers at hand. */
+	if (lw_is_ipv4(skb) && start + sizeof(struct lw_ipv4) + sizeof(tcp) <= end) {
+		const struct lw_ipv4 *ip = start;
+
+		if (ip->protocol != IPPROTO_TCP)
+			return false;
+		if ((ip->length & 15) == sizeof(*ip) / 4)
+			return lw_packet_fill(skb, p, way, sizeof(*ip), start + sizeof(*ip));
+	}
+	at = lw_tcp_offset(skb);
+	if (!at || bpf_skb_load_bytes(skb, at, &tcp, sizeof(tcp)))
+		return false;
+	return lw_packet_fill(skb, p, way, at, &tcp);
 }
 
 static __always_inline void lw_packet_address(__u8 *to, struct __sk_buff *skb, bool target)

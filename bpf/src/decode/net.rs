@@ -56,6 +56,7 @@ pub(super) fn segment(front: &[u8], tail: &Tail) -> Result<Body, DecodeError> {
         flags: raw.flags,
         length: raw.length,
         data: Bytes::from(data),
+        passed: raw.passed,
     })))
 }
 

@@ -92,7 +92,7 @@ fn flow() -> Vec<u8> {
 /// Three bytes of ten.
 fn segment() -> Vec<u8> {
     let mut record = bytes_of(&lw_segment {
-        header: header(lw_kind::LW_SEGMENT, 120),
+        header: header(lw_kind::LW_SEGMENT, 128),
         flow: 77,
         ends: ends(),
         sequence: 1000,
@@ -102,6 +102,8 @@ fn segment() -> Vec<u8> {
         way: 1,
         direction: 1,
         reserved: 0,
+        passed: 0,
+        unused: 0,
     })
     .to_vec();
     record.extend(u16::try_from(lw_field::LW_DATA.0).unwrap().to_ne_bytes());

@@ -2,13 +2,15 @@
 
 use std::{collections::BTreeSet, io::Read as _};
 
-use lapwing_engine::interest::{NetworkInterest, Processes, Selector};
+use lapwing_engine::interest::{Appetite, NetworkInterest, Processes, Selector, Sides};
 use libbpf_rs::{Iter, MapCore as _, MapFlags};
 
 use crate::{
     base::Base,
     loader,
-    wire::{bytes_of, lw_net_flag, lw_net_mode, lw_net_name, lw_net_path, lw_net_rules},
+    wire::{
+        bytes_of, lw_direction, lw_net_budget, lw_net_flag, lw_net_mode, lw_net_name, lw_net_path, lw_net_rules, lw_net_side,
+    },
 };
 
 const ITERATOR: &str = "lw_net_existing";
@@ -32,6 +34,9 @@ impl NetworkRules {
                 slot: 0,
                 request: 0,
                 response: 0,
+                foreign_total: 0,
+                unused: 0,
+                sides: [side(&Appetite::default()); 4],
             },
             names: Vec::new(),
             paths: Vec::new(),
@@ -73,6 +78,9 @@ impl NetworkRules {
             slot,
             request: interest.request_budget,
             response: interest.response_budget,
+            foreign_total: interest.foreign_bytes,
+            unused: 0,
+            sides: sides(&interest.sides),
         };
         self.write(base)?;
         for name in std::mem::replace(&mut self.names, names) {
@@ -116,6 +124,23 @@ impl NetworkRules {
 
     fn write(&self, base: &Base) -> libbpf_rs::Result<()> {
         update(base, "lw_net_rules", &0u32.to_ne_bytes(), bytes_of(&self.rules))
+    }
+}
+
+/// By the number of the direction; the last is spare.
+fn sides(sides: &Sides) -> [lw_net_side; 4] {
+    let mut by_direction = [side(&sides.unknown); 4];
+    by_direction[lw_direction::LW_INCOMING.0 as usize] = side(&sides.incoming);
+    by_direction[lw_direction::LW_OUTGOING.0 as usize] = side(&sides.outgoing);
+    by_direction
+}
+
+fn side(appetite: &Appetite) -> lw_net_side {
+    let budget = |request, response| lw_net_budget { request, response };
+    lw_net_side {
+        any: budget(appetite.request, appetite.response),
+        foreign: budget(appetite.foreign_request, appetite.foreign_response),
+        statuses: appetite.statuses.0,
     }
 }
 

@@ -77,9 +77,9 @@ impl Rig {
         while self.reader.drain(10_000, &mut |event| events.push(event)) > 0 {}
     }
 
-    /// Reads until `done` of the events, at most two seconds.
+    /// Reads until `done` of the events, at most a minute.
     pub fn until(&mut self, done: impl Fn(&[Event]) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(2);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             self.drain();
             if done(&self.events) {

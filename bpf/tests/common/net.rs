@@ -8,7 +8,7 @@ use std::{
 use lapwing_bpf::{Options, State};
 use lapwing_engine::{
     event::{Body, Direction, Event, FlowChange, FlowEvent, FlowKey, Segment, Sensor, Way, tcp},
-    interest::{Interest, NetworkInterest, Processes},
+    interest::{Appetite, Interest, NetworkInterest, Processes, Sides},
 };
 
 use super::Rig;
@@ -21,6 +21,18 @@ pub fn network(payload: bool) -> NetworkInterest {
         only: Processes::All,
         request_budget: 128 << 10,
         response_budget: 512 << 10,
+        sides: Sides::same(Appetite::all(128 << 10, 512 << 10)),
+        foreign_bytes: u32::MAX,
+    }
+}
+
+/// The same with other budgets.
+pub fn budgets(request: u32, response: u32) -> NetworkInterest {
+    NetworkInterest {
+        request_budget: request,
+        response_budget: response,
+        sides: Sides::same(Appetite::all(request, response)),
+        ..network(true)
     }
 }
 
@@ -127,6 +139,30 @@ pub fn stream(events: &[Event], flow: FlowKey, way: Way) -> (Vec<u8>, u64) {
         end = end.max(at(piece) + u64::from(piece.length));
     }
     (data, end)
+}
+
+/// Makes segments of their own of what others say that has passed.
+pub fn told_passed(events: &mut Vec<Event>) {
+    let told = |event: &Event| match &event.body {
+        Body::Segment(s) if s.passed > 0 => {
+            let passed = Segment {
+                way: s.way.other(),
+                sequence: s.ack.wrapping_sub(s.passed),
+                length: s.passed,
+                flags: 0,
+                data: Default::default(),
+                passed: 0,
+                ..(**s).clone()
+            };
+            Some(Event {
+                header: event.header.clone(),
+                body: Body::Segment(Box::new(passed)),
+            })
+        }
+        _ => None,
+    };
+    let passed: Vec<Event> = events.iter().filter_map(told).collect();
+    events.extend(passed);
 }
 
 /// The flow of the end that opened, and of the one that was opened.

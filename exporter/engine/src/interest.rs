@@ -39,6 +39,82 @@ pub struct NetworkInterest {
     pub request_budget: u32,
     /// Bytes copied of what the other end answers, until the opener speaks again.
     pub response_budget: u32,
+    /// The same of connections alone (the two above are the most of any), by who opened them.
+    pub sides: Sides,
+    /// So many bytes of each way of a connection that cannot be HTTP are looked at, no more.
+    pub foreign_bytes: u32,
+}
+
+/// What is wanted of connections, by who opened them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sides {
+    /// Nobody knows.
+    pub unknown: Appetite,
+    /// The other end.
+    pub incoming: Appetite,
+    /// We.
+    pub outgoing: Appetite,
+}
+
+/// What the rules read of the connections of one direction.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Appetite {
+    /// Bytes of a request, or of what may be one.
+    pub request: u32,
+    /// Bytes of a response.
+    pub response: u32,
+    /// Bytes of what the opener says, until the other end speaks, where the connection's first bytes cannot be HTTP.
+    pub foreign_request: u32,
+    /// The same of what the other end answers.
+    pub foreign_response: u32,
+    /// Of HTTP responses with other statuses nothing is wanted.
+    pub statuses: Statuses,
+}
+
+/// A set of HTTP statuses below 1024; a bit for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Statuses(pub [u64; 16]);
+
+impl Statuses {
+    /// All of them.
+    pub const ALL: Statuses = Statuses([u64::MAX; 16]);
+
+    /// Enters one.
+    pub fn insert(&mut self, status: u16) {
+        if let Some(word) = self.0.get_mut(usize::from(status >> 6)) {
+            *word |= 1 << (status & 63);
+        }
+    }
+
+    /// Whether it is there.
+    pub fn contains(&self, status: u16) -> bool {
+        let word = self.0.get(usize::from(status >> 6)).copied().unwrap_or(0);
+        word >> (status & 63) & 1 == 1
+    }
+}
+
+impl Appetite {
+    /// So much of everything.
+    pub fn all(request: u32, response: u32) -> Appetite {
+        Appetite {
+            request,
+            response,
+            foreign_request: request,
+            foreign_response: response,
+            statuses: Statuses::ALL,
+        }
+    }
+}
+
+impl Sides {
+    /// The same of all.
+    pub fn same(appetite: Appetite) -> Sides {
+        Sides {
+            unknown: appetite.clone(),
+            incoming: appetite.clone(),
+            outgoing: appetite,
+        }
+    }
 }
 
 /// Which processes' connections are looked at; decided in the kernel by the socket's owner.

@@ -31,7 +31,7 @@ mod parse;
 pub mod transform;
 mod value;
 
-use crate::field::{Context, Field, Kinds};
+use crate::field::{Context, Field, Kinds, Scalar};
 
 pub use anchor::{Anchor, Anchored};
 pub use check::Check;
@@ -89,6 +89,11 @@ impl Predicate {
     pub fn matches(&self, context: &Context<'_>) -> bool {
         self.root.matches(context)
     }
+
+    /// Whether it might be true where the field `name` has this one value. False is certain.
+    pub fn might_match(&self, name: &str, value: Scalar<'_>) -> bool {
+        self.root.might_match(name, value)
+    }
 }
 
 impl Node {
@@ -98,6 +103,15 @@ impl Node {
             Node::Or(nodes) => nodes.iter().any(|node| node.matches(context)),
             Node::Not(node) => !node.matches(context),
             Node::Check(check) => check.matches(context),
+        }
+    }
+
+    fn might_match(&self, name: &str, value: Scalar<'_>) -> bool {
+        match self {
+            Node::And(nodes) => nodes.iter().all(|node| node.might_match(name, value)),
+            Node::Or(nodes) => nodes.iter().any(|node| node.might_match(name, value)),
+            Node::Not(_) => true,
+            Node::Check(check) => check.field.field.name != name || check.might_match(value),
         }
     }
 

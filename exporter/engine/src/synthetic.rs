@@ -257,6 +257,7 @@ impl Synthetic {
             flags: 0,
             length: data.len() as u32,
             data: Bytes::from(data),
+            passed: 0,
         };
         self.push(key, Body::Segment(Box::new(segment)))
     }

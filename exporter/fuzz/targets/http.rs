@@ -58,6 +58,7 @@ fn segment(side: &mut Side, flags: u8, data: &[u8]) -> Segment {
         flags,
         length: data.len() as u32,
         data: Bytes::from(data),
+        passed: 0,
     }
 }
 

@@ -21,7 +21,7 @@ pub use reader::Reader;
 pub use writer::{Limits, Summary, Writer};
 
 /// The version that this program writes and reads.
-pub const FORMAT: u16 = 1;
+pub const FORMAT: u16 = 2;
 
 /// First bytes of every recording. Not text on purpose, so that a transfer that mends line ends is noticed.
 pub const MAGIC: [u8; 8] = *b"\x89LWREC\r\n";

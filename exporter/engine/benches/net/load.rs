@@ -112,6 +112,7 @@ pub fn segments(turns: &Turns, size: usize) -> Vec<Segment> {
         flags,
         length: data.len() as u32,
         data: Bytes::from(data),
+        passed: 0,
     };
     let mut segments = vec![
         segment(Way::Received, 0, 0, tcp::SYN, b""),

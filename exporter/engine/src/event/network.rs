@@ -54,6 +54,16 @@ pub struct Endpoints {
     pub netns: u32,
 }
 
+impl Way {
+    /// The opposite.
+    pub fn other(self) -> Way {
+        match self {
+            Way::Received => Way::Sent,
+            Way::Sent => Way::Received,
+        }
+    }
+}
+
 /// What became of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FlowChange {
@@ -130,6 +140,8 @@ pub mod tcp {
     pub const RST: u8 = 0x04;
     /// [`super::Segment::ack`] means something.
     pub const ACK: u8 = 0x10;
+    /// Not TCP's: what passed without data is whole messages of HTTP, which no rule asks for.
+    pub const WHOLE: u8 = 0x80;
 }
 
 /// A packet's (or super-packet's) worth of a connection, on its way up or down.
@@ -155,6 +167,9 @@ pub struct Segment {
     pub length: u32,
     /// The first of them.
     pub data: Bytes,
+    /// Bytes of the other way, up to `ack`, that passed before this segment and are told by nothing else: whole messages of HTTP, which no
+    /// rule asks for.
+    pub passed: u32,
 }
 
 /// Plaintext that a program gave to, or took from, a TLS library.

@@ -163,6 +163,22 @@ impl Conversation {
             exchange,
             reset,
         } = self;
+        if segment.passed > 0 {
+            let way = other(segment.way);
+            let input = Input {
+                sequence: segment.ack.wrapping_sub(segment.passed),
+                flags: 0,
+                length: segment.passed,
+                data: &[],
+            };
+            exchange.seen(streams[index(way)].beginning() == Beginning::Syn);
+            exchange.whole = true;
+            let mut take = |offset, piece: Piece<'_>, budget: &mut Budget| {
+                exchange.piece(way, offset, piece, &mut Context { limits, budget, out });
+            };
+            streams[index(way)].segment(input, limits.reorder, budget, &mut take);
+        }
+        exchange.whole = false;
         if segment.flags & tcp::ACK != 0 {
             let way = other(segment.way);
             let mut take = |offset, piece: Piece<'_>, budget: &mut Budget| {
@@ -179,11 +195,13 @@ impl Conversation {
             data: &segment.data,
         };
         exchange.seen(segment.flags & tcp::SYN != 0 || stream.beginning() == Beginning::Syn);
+        exchange.whole = segment.flags & tcp::WHOLE != 0;
         let mut take = |offset, piece: Piece<'_>, budget: &mut Budget| {
             *reset |= piece == Piece::Reset;
             exchange.piece(way, offset, piece, &mut Context { limits, budget, out });
         };
         stream.segment(input, limits.reorder, budget, &mut take);
+        exchange.whole = false;
     }
 
     /// Takes plaintext of a TLS library, which is in order. `length` bytes passed, the first of which are `data`.

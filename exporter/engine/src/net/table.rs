@@ -30,7 +30,7 @@ const LOOKED_AT: usize = 256;
 /// A hole in a stream that is open for this long is given up: the acknowledgement that closes it may never come.
 const PATIENCE: u64 = 2_000_000_000;
 /// Most bytes of each way that rules see as `tcp.payload`.
-const PAYLOAD: u64 = 256 << 10;
+pub const PAYLOAD: u64 = 256 << 10;
 /// So many of them come again with the next ones.
 const PAYLOAD_AGAIN: usize = 256;
 
@@ -222,6 +222,7 @@ impl Flows {
         let flow = self.enter(key, header, out);
         flow.learn(segment.direction, Some(segment.endpoints));
         flow.count(segment.way, segment.length);
+        flow.passed(segment);
         let owner = flow.owner;
         if flow.above.is_some() {
             // Its plaintext is judged.

@@ -159,6 +159,11 @@ impl Check {
         }
     }
 
+    /// Whether it might hold where the field has this one value.
+    pub(super) fn might_match(&self, value: Scalar<'_>) -> bool {
+        !self.transforms.is_empty() || self.test.holds(value)
+    }
+
     pub(super) fn matches(&self, context: &Context<'_>) -> bool {
         if self.narrows && self.field.whole(context, |text| self.test.holds_text(text)) == Some(false) {
             return false;

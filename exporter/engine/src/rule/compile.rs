@@ -122,7 +122,7 @@ impl Compiler {
         if let Some(directions) = directions.filter(|_| rule.common.enabled) {
             self.set.network.push(id, rule, (event, directions), condition, skip);
             let message = self.set.messages.last().into_iter().flatten();
-            self.set.network.also_reads(message.flat_map(Template::fields));
+            self.set.network.shows(message.flat_map(Template::fields));
         }
     }
 

@@ -1,11 +1,15 @@
 //! `[[network.rule]]`, compiled.
 
+mod appetite;
+
+use self::appetite::Appetites;
 use super::{Condition, Finding, Found, RuleId, index::Index, skip::Skip};
 use crate::{
     alert::ActionResult,
     event::{Body, Bytes, Direction, FlowChange, Told},
     field::{Context, Field, Kinds, name_of},
     interest::NetworkInterest,
+    net::table::PAYLOAD,
     predicate::Glob,
     spec::{Holds, NetworkEvent, NetworkProtocol, NetworkRule, NetworkSettings, RuleDirection, Severity},
 };
@@ -173,6 +177,7 @@ pub(super) struct Rules {
     by_tls: bool,
     request_body: bool,
     response_body: bool,
+    appetites: Appetites,
 }
 
 impl Rules {
@@ -190,6 +195,7 @@ impl Rules {
     ) {
         let number = self.rules.len() as u32;
         self.also_reads(condition.fields());
+        self.appetites.rule(event, directions, &condition);
         let carried = matches!(
             event,
             NetworkEvent::Payload | NetworkEvent::Request | NetworkEvent::Response | NetworkEvent::Desynchronised
@@ -209,8 +215,16 @@ impl Rules {
         });
     }
 
-    /// Takes note of what else an enabled rule reads: its message.
-    pub fn also_reads<'f>(&mut self, fields: impl Iterator<Item = &'f Field>) {
+    /// Takes note of what an enabled rule's message shows.
+    pub fn shows<'f>(&mut self, fields: impl Iterator<Item = &'f Field>) {
+        let fields: Vec<&Field> = fields.collect();
+        if fields.iter().any(|field| field.on == Kinds::PAYLOAD) {
+            self.appetites.quotes();
+        }
+        self.also_reads(fields.into_iter());
+    }
+
+    fn also_reads<'f>(&mut self, fields: impl Iterator<Item = &'f Field>) {
         for field in fields {
             // A form's arguments are in the body.
             self.request_body |= matches!(field.name, "http.body" | "http.args" | "http.is_truncated");
@@ -249,6 +263,8 @@ impl Rules {
             only: self.settings.processes.clone(),
             request_budget: budget(needs.request_body || needs.payload, self.settings.request_bytes),
             response_budget: budget(needs.response_body || needs.payload, self.settings.response_bytes),
+            sides: self.appetites.sides(needs, &self.settings),
+            foreign_bytes: PAYLOAD as u32,
         })
     }
 

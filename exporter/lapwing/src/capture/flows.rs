@@ -143,6 +143,7 @@ impl Flow {
             flags: segment.flags,
             length: segment.length,
             data: Bytes::from(segment.data),
+            passed: 0,
         }
     }
 

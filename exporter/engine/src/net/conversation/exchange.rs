@@ -39,9 +39,11 @@ pub(super) struct Exchange {
     pending: Pending,
     /// Who spoke last.
     last: Option<Way>,
-    /// Its beginning was not seen.
+    /// Its beginning, or what came between, was not seen.
     midstream: bool,
     tails: Tails,
+    /// What is missing now is whole messages.
+    pub whole: bool,
 }
 
 impl Exchange {
@@ -198,6 +200,12 @@ impl Exchange {
 
     fn gap(&mut self, way: Way, offset: u64, length: u64, cx: &mut Context<'_>) {
         let after = match std::mem::take(&mut self.states[index(way)]) {
+            // As after a response; nothing is known to follow it.
+            State::Start { .. } | State::Lost if self.whole => {
+                self.pending.clear(cx.budget);
+                self.midstream = true;
+                State::Start { sure: false }
+            }
             state @ (State::Off | State::Lost | State::Wait) => state,
             State::Body(mut open, framing) => {
                 open.partial = true;

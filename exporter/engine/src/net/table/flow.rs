@@ -10,8 +10,8 @@ use super::super::{
 use super::Key;
 use crate::{
     event::{
-        Body, BootTime, Direction, Endpoints, Event, FlowKey, FlowTotals, Header, Payload, ProcessKey, Told, Traffic,
-        Way,
+        Body, BootTime, Direction, Endpoints, Event, FlowKey, FlowTotals, Header, Payload, ProcessKey, Segment, Told,
+        Traffic, Way, tcp,
     },
     rule::RuleId,
 };
@@ -125,6 +125,17 @@ impl Flow {
             Way::Received => &mut self.totals.bytes_received,
         };
         *count += u64::from(length);
+    }
+
+    /// Takes note of what passed before the segment without being told: the requests are answered.
+    pub fn passed(&mut self, segment: &Segment) {
+        let whole = segment.flags & tcp::WHOLE != 0;
+        if segment.passed > 0 {
+            self.count(segment.way.other(), segment.passed);
+        }
+        if whole || segment.passed > 0 {
+            self.pending.clear();
+        }
     }
 
     /// Lets the conversation take something; it is begun when there is none.

@@ -192,3 +192,46 @@ fn more_than_the_kernel_counts_is_told() {
         }]
     );
 }
+
+#[test]
+fn responses_that_no_rule_asks_for_leave_the_others_with_their_requests() {
+    let ask = |target: &str| format!("GET /{target} HTTP/1.1\r\nHost: h\r\n\r\n");
+    for mut talk in [Talk::new(), Talk::midstream(Limits::default(), 64 << 20)] {
+        talk.ask(ask("1"))
+            .say_after(900, FROM_CLIENT, ask("2"))
+            .say_after(70_000, FROM_CLIENT, ask("3"))
+            .answer(OK)
+            .ask(ask("4"))
+            .say_after(5, FROM_CLIENT, ask("5"))
+            .close();
+        let story = ["GET /1 []", "GET /2 []", "GET /3 []", "200 for /3 [ok]", "GET /4 []", "GET /5 []"];
+        assert_eq!(talk.story(), story);
+        assert_eq!(talk.counters().desynchronised, 0);
+        assert_eq!(talk.counters().unpaired, 0);
+    }
+}
+
+#[test]
+fn a_connection_may_end_with_a_response_that_no_rule_asks_for() {
+    let mut talk = Talk::new();
+    talk.ask(NEXT).segment_whole(FROM_SERVER, 1000);
+    talk.packet(FROM_SERVER, 0, tcp::FIN, b"").packet(FROM_CLIENT, 0, tcp::FIN, b"");
+    talk.close();
+    assert_eq!(talk.story(), ["GET /next []"]);
+    assert_eq!((talk.counters().desynchronised, talk.counters().malformed), (0, 0));
+}
+
+/// The kernel took the end of its beginning for all of it.
+#[test]
+fn the_rest_of_a_message_that_passed_is_no_malformed_one() {
+    let mut talk = Talk::new();
+    talk.ask(NEXT)
+        .say_after(1000, FROM_CLIENT, NEXT)
+        .answer("the rest of a body")
+        .ask(NEXT)
+        .answer(OK)
+        .close();
+    let story = ["GET /next []", "GET /next []", "GET /next []", "200 for /next [ok]"];
+    assert_eq!(talk.story(), story);
+    assert_eq!((talk.counters().desynchronised, talk.counters().malformed), (0, 0));
+}

@@ -20,6 +20,8 @@ pub struct Talk {
     pub budget: Budget,
     pub said: Vec<Message>,
     next: [u32; 2],
+    /// Of the next segment.
+    passed: u32,
 }
 
 impl Talk {
@@ -44,6 +46,7 @@ impl Talk {
             budget: Budget::new(budget),
             said: Vec::new(),
             next: [u32::MAX - 20, u32::MAX - 3000],
+            passed: 0,
         }
     }
 
@@ -79,6 +82,22 @@ impl Talk {
     /// A segment of `length` bytes of which the kernel copied only `bytes`.
     pub fn say_cut(&mut self, way: Way, length: usize, bytes: &[u8]) -> &mut Self {
         self.segment(way, self.next[way as usize], 0, length, bytes, None);
+        self.advance(way, length)
+    }
+
+    /// A segment after so many bytes of the other way that are whole messages, which nobody asked for.
+    pub fn say_after(&mut self, passed: usize, way: Way, bytes: impl AsRef<[u8]>) -> &mut Self {
+        let bytes = bytes.as_ref();
+        self.advance(way.other(), passed);
+        self.passed = passed as u32;
+        let (next, other) = (self.next[way as usize], self.next[way.other() as usize]);
+        self.segment(way, next, 0, bytes.len(), bytes, Some(other));
+        self.advance(way, bytes.len())
+    }
+
+    /// So many bytes that are whole messages, which nobody asked for, in a segment of their own.
+    pub fn segment_whole(&mut self, way: Way, length: usize) -> &mut Self {
+        self.segment(way, self.next[way as usize], tcp::WHOLE, length, b"", None);
         self.advance(way, length)
     }
 
@@ -118,6 +137,7 @@ impl Talk {
             flags: if ack.is_some() { flags | tcp::ACK } else { flags },
             length: length as u32,
             data: Bytes::from(bytes),
+            passed: std::mem::take(&mut self.passed),
         };
         self.conversation.segment(&segment, &mut self.budget, &mut self.said);
         self
