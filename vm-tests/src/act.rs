@@ -3,7 +3,7 @@
 pub mod churn;
 #[cfg(target_arch = "x86_64")]
 mod int80;
-mod race;
+pub mod race;
 pub mod uring;
 
 use std::{

@@ -42,7 +42,7 @@ fn once(directory: &Path, programs: &Path, thread: u32, round: u32) -> Result<()
     fs::File::create_new(&old).context(old.display())?;
     fs::rename(&old, &new).context(new.display())?;
     fs::remove_file(&new).context(new.display())?;
-    if round % PROGRAM_EVERY == 0 {
+    if round.is_multiple_of(PROGRAM_EVERY) {
         let path = programs.join(program(thread, round));
         let mut command = Command::new(&path);
         command.arg(name(thread, round)).status().context(path.display())?;

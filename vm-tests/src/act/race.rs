@@ -33,6 +33,11 @@ pub fn main(what: &[&str]) -> Result<i32> {
     }
 }
 
+/// Why an unlink cannot be made to wait on this machine, if so.
+pub fn lacking() -> Option<String> {
+    Hole::new().err().map(|e| format!("this machine refuses: {e}"))
+}
+
 /// `real` is a FIFO.
 fn open(real: &Path, decoy: &str) -> Result<i32> {
     let string = Shared::new(&real.display().to_string(), decoy)?;

@@ -84,7 +84,7 @@ fn problems(rows: &[Row], wanted: Option<&str>) -> Vec<String> {
         }
         // What the scenarios about io_uring and about races find is what is said here.
         let says = |row: &&Row| row.unseen.contains("io_uring") && row.unseen.contains("another thread");
-        let silent = |row: &&&Row| name.starts_with("file-") && row.flavour == "syscall" && !says(*row);
+        let silent = |row: &&&Row| name.starts_with("file-") && row.flavour == "syscall" && !says(row);
         if attached.iter().any(|row| silent(&row)) {
             problems.push(format!(
                 "{name} as syscall does not say that io_uring and races are not seen"

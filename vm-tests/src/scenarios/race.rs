@@ -5,12 +5,12 @@ use std::path::Path;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::{
-    act::{Act, me},
+    act::{Act, me, race},
     error::{Context, Result},
     place::{Place, write},
     scenario::{Expected, Group, Scenario},
     verdict::Verdict,
-    world::Flavour,
+    world::{Flavour, World},
 };
 
 const LATE: &str = "the string of a call is read when the call ends: by then another thread had put another there";
@@ -35,10 +35,7 @@ pub fn scenarios() -> Vec<Scenario> {
             |place| expect("file.delete", &place.watched.join("one")),
             |place| race("unlink", &place.plain.join("one"), &place.plain.join("two")),
         )
-        .known(|world| match world.flavour {
-            Flavour::Function => Verdict::Seen,
-            Flavour::Syscall => Verdict::NotSeen(LATE.into()),
-        }),
+        .known(|world| known(world, Verdict::NotSeen(LATE.into()))),
         Scenario::new(
             "race-unlink-with-a-watched-name",
             Group::Own,
@@ -47,16 +44,21 @@ pub fn scenarios() -> Vec<Scenario> {
             |_| Ok(vec![]),
             |place| race("unlink", &place.plain.join("one"), &place.plain.join("two")),
         )
-        .known(|world| match world.flavour {
-            Flavour::Function => Verdict::Seen,
-            Flavour::Syscall => Verdict::Partial(LATE.into()),
-        })
+        .known(|world| known(world, Verdict::Partial(LATE.into())))
         .partly(|place| {
             let mut expected = expect("file.delete", &place.watched.join("two"))?;
             expected[0].also = vec![("/partial", vec!["file.path"].into())];
             Ok(expected)
         }),
     ]
+}
+
+fn known(world: &World, by_calls: Verdict) -> Verdict {
+    match (race::lacking(), world.flavour) {
+        (Some(why), _) => Verdict::NotApplicable(why),
+        (None, Flavour::Function) => Verdict::Seen,
+        (None, Flavour::Syscall) => by_calls,
+    }
 }
 
 fn race(call: &str, real: &Path, decoy: &Path) -> Act {
