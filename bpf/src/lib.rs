@@ -41,5 +41,5 @@ pub use present::{Present, present};
 pub use reader::Reader;
 pub use seed::SeedError;
 pub use sensors::Sensors;
-pub use tls::TlsObject;
+pub use tls::{TlsObject, tls_doors};
 pub use unavailable::{ApplyError, Unavailable};

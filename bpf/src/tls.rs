@@ -25,6 +25,7 @@ use crate::{
     loader,
     object::has_uprobe_multi,
 };
+use elf::Elf;
 pub use finder::TlsObject;
 use finder::{Finder, Shared};
 
@@ -138,6 +139,12 @@ fn restrict() {
     if let Err(error) = done.and_then(|()| set_no_new_privs(true)) {
         tracing::warn!(%error, "the thread that finds TLS libraries keeps its capabilities");
     }
+}
+
+/// Where in a file of these bytes functions would be probed (offsets): nowhere if it is no TLS library. For tests of files that lie.
+pub fn tls_doors(file: &[u8]) -> Vec<u64> {
+    let doors = Elf::parse(file).map(|elf| doors::doors(&elf));
+    doors.into_iter().flatten().map(|door| door.offset).collect()
 }
 
 /// How the probes are, for people.

@@ -143,3 +143,50 @@ fn a_library_that_only_another_mount_namespace_has_is_probed() {
     assert!(!path.exists());
     comes_and_goes(rig, server, path.to_str().unwrap());
 }
+
+/// Two containers of one image: two overlays, one file below both, which is told once.
+#[test]
+fn one_library_below_two_overlays_is_told_once() {
+    let (place, lower, empty) = (
+        tempfile::tempdir().unwrap(),
+        tempfile::tempdir().unwrap(),
+        tempfile::tempdir().unwrap(),
+    );
+    copy(lower.path());
+    let mut rig = rig();
+    let overlays = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let servers: Vec<_> = overlays
+        .iter()
+        .map(|overlay| {
+            let (overlay, lower, empty) = (overlay.path(), lower.path().display(), empty.path().display());
+            let mount = format!(
+                "mount -t overlay none -o lowerdir={lower}:{empty} {} &&",
+                overlay.display()
+            );
+            server(place.path(), overlay, &mount)
+        })
+        .collect();
+    for (server, overlay) in servers.iter().zip(&overlays) {
+        let path = overlay.path().join("libssl.so.3");
+        // Whichever of the two was found, both are probed then.
+        wait("the library below", || {
+            let objects = rig.sensors.tls_objects();
+            objects.iter().any(|object| {
+                overlays
+                    .iter()
+                    .any(|place| Path::new(&object.path).starts_with(place.path()))
+            })
+        });
+        let (client, serving) = (curl(server, "/found"), server.pid());
+        until_ended(&mut rig, serving, 1);
+        until_ended(&mut rig, client, 1);
+        assert_eq!(
+            stream(&rig.events, serving, Way::Received).0,
+            asked(server, "/found"),
+            "{}",
+            path.display()
+        );
+        assert_eq!(stream(&rig.events, serving, Way::Sent).0, [HEAD, b"aaaaa"].concat());
+    }
+    assert_eq!(rig.lost(), 0);
+}

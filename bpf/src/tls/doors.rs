@@ -88,8 +88,10 @@ struct Begin {
     still: Option<(u64, Holds)>,
     /// The first one at all.
     emulated: Option<(u64, Holds)>,
-    /// What it calls or jumps to first, what the registers held, and whether it always does.
-    calls: Option<(u64, Holds, bool)>,
+    /// What it calls or jumps to first, and what the registers held.
+    calls: Option<(u64, Holds)>,
+    /// Whether that is all it does, whatever happens.
+    only: bool,
 }
 
 /// Reads the begin of the function at `offset`, called with `holds`.
@@ -104,7 +106,7 @@ fn begin(elf: &Elf<'_, impl Source + ?Sized>, offset: u64, mut holds: Holds) -> 
     while let Some(found) = code.get(at..).and_then(decode) {
         let here = offset + at as u64;
         at += found.length;
-        if !matches!(found.kind, Kind::Writes(_) | Kind::Copies { .. }) {
+        if found.kind.is_emulated() {
             begin.emulated.get_or_insert((here, holds));
             if !moved {
                 begin.still.get_or_insert((here, holds));
@@ -113,15 +115,18 @@ fn begin(elf: &Elf<'_, impl Source + ?Sized>, offset: u64, mut holds: Holds) -> 
         match found.kind {
             Kind::Push => moved = true,
             Kind::Nop => {}
+            Kind::Pop(register) => (moved, holds[usize::from(register)]) = (true, None),
+            Kind::Return => break,
             Kind::Branch => always = false,
             Kind::Writes(None) => {}
             Kind::Writes(Some(STACK)) | Kind::Copies { to: STACK, .. } => moved = true,
             Kind::Writes(Some(register)) => holds[usize::from(register)] = None,
             Kind::Copies { to, from } => holds[usize::from(to)] = holds[usize::from(from)],
             Kind::Call(distance) | Kind::Jump(distance) => {
-                begin.calls = (offset + at as u64)
-                    .checked_add_signed(distance)
-                    .map(|target| (target, holds, always));
+                let target = (offset + at as u64).checked_add_signed(distance);
+                begin.calls = target.map(|target| (target, holds));
+                let jumps = matches!(found.kind, Kind::Jump(_));
+                begin.only = always && (jumps || ends(&code[at..]));
                 break;
             }
         }
@@ -129,12 +134,30 @@ fn begin(elf: &Elf<'_, impl Source + ?Sized>, offset: u64, mut holds: Holds) -> 
     begin
 }
 
-/// The inner function that the counting one at `offset` hands all its arguments on to, and what the registers hold then.
+/// Whether a function that goes on like that returns without another call.
+fn ends(mut code: &[u8]) -> bool {
+    while let Some(found) = decode(code) {
+        match found.kind {
+            Kind::Return => return true,
+            Kind::Call(_) | Kind::Jump(_) => return false,
+            _ => code = &code[found.length..],
+        }
+    }
+    false
+}
+
+/// The innermost function that the counting one at `offset` hands all its arguments on to and that has a cheap door, and what the registers hold
+/// when it is called.
 fn inner(elf: &Elf<'_, impl Source + ?Sized>, offset: u64) -> Option<(u64, Holds)> {
     let (mut found, mut at, mut holds) = (None, offset, untouched());
     for _ in 0..DEPTH {
-        // Only what is called whatever happens: else it could be any function, of errors for one.
-        let Some((target, passed, true)) = begin(elf, at, holds).calls else {
+        // Only what is called whatever happens, and alone: else it could be any function, of errors for one.
+        let Begin {
+            calls: Some((target, passed)),
+            only: true,
+            ..
+        } = begin(elf, at, holds)
+        else {
             break;
         };
         let counts = passes(&passed, 3, 3) || passes(&passed, 4, 3);
@@ -142,9 +165,11 @@ fn inner(elf: &Elf<'_, impl Source + ?Sized>, offset: u64) -> Option<(u64, Holds
             break;
         }
         (at, holds) = (target, passed);
-        found = Some((target, passed));
+        if door(elf, target, passed, "").cheap {
+            found = Some((target, passed));
+        }
     }
-    found.filter(|(target, _)| !elf.code(*target, 1).is_empty())
+    found
 }
 
 /// The door of a function that is called with `holds`: at a cheap instruction, else at its entry.
@@ -175,7 +200,7 @@ fn pair(elf: &Elf<'_, impl Source + ?Sized>, pair: &Pair) -> Vec<Door> {
         doors.push(door(elf, offset, untouched(), pair.counting.1));
     }
     if let Some(offset) = plain {
-        let calls = begin(elf, offset, untouched()).calls.map(|(target, ..)| target);
+        let calls = begin(elf, offset, untouched()).calls.map(|(target, _)| target);
         if inner.is_none_or(|(target, _)| calls != Some(target)) {
             doors.push(door(elf, offset, untouched(), pair.plain.1));
         }

@@ -275,4 +275,28 @@ mod tests {
             assert!(Elf::parse(&head[..at]).is_none_or(|elf| elf.function("SSL_read").is_none()));
         }
     }
+
+    /// The seeds of the fuzz target, with either kind of hash table.
+    #[test]
+    fn files_that_lie_are_survived() {
+        for seed in ["gnu", "sysv"] {
+            let path = format!("{}/../exporter/fuzz/seeds/elf/{seed}", env!("CARGO_MANIFEST_DIR"));
+            let whole = std::fs::read(path).unwrap();
+            let doors = crate::tls_doors(&whole);
+            // One inner function of the _ex form and of the other; SSL_write; SSL_free.
+            assert_eq!(
+                doors.len(),
+                if cfg!(target_arch = "x86_64") { 3 } else { 0 },
+                "{seed}: {doors:x?}"
+            );
+            for at in 0..whole.len() {
+                for value in [0, 0xff, whole[at] ^ 0x80, whole[at].wrapping_add(1)] {
+                    let mut lie = whole.clone();
+                    lie[at] = value;
+                    let doors = crate::tls_doors(&lie);
+                    assert!(doors.iter().all(|door| *door < lie.len() as u64), "{seed} {at} {value}");
+                }
+            }
+        }
+    }
 }

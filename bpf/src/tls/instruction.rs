@@ -4,6 +4,7 @@
 /// A register by its number: 0 rax, 1 rcx, 2 rdx, 4 rsp, 6 rsi, 7 rdi, 8 r8.
 pub(crate) type Register = u8;
 pub(crate) const STACK: Register = 4;
+const FRAME: Register = 5;
 
 /// One instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,10 @@ pub(crate) struct Instruction {
 pub(crate) enum Kind {
     /// Puts a register on the stack. The kernel emulates it.
     Push,
+    /// Takes one off it.
+    Pop(Register),
+    /// The function's end.
+    Return,
     /// Nothing, in a form that the kernel emulates.
     Nop,
     /// Goes on somewhere else, so far from its end. Emulated.
@@ -29,6 +34,16 @@ pub(crate) enum Kind {
     Writes(Option<Register>),
     /// Copies all of a register.
     Copies { to: Register, from: Register },
+}
+
+impl Kind {
+    /// Whether the kernel emulates it when it is probed.
+    pub fn is_emulated(self) -> bool {
+        match self {
+            Kind::Push | Kind::Nop | Kind::Jump(_) | Kind::Branch | Kind::Call(_) => true,
+            Kind::Pop(_) | Kind::Return | Kind::Writes(_) | Kind::Copies { .. } => false,
+        }
+    }
 }
 
 /// The multi-byte nops that the kernel knows (`x86_nops` in arch/x86/kernel/alternative.c).
@@ -162,6 +177,9 @@ impl Reader<'_> {
         match opcode {
             0x00..=0x3f => self.arithmetic(opcode),
             0x50..=0x57 if !self.prefixed => Some(Kind::Push),
+            0x58..=0x5f if !self.prefixed => Some(Kind::Pop(opcode & 7 | (self.rex & 1) << 3)),
+            0xc3 if self.at == 1 => Some(Kind::Return),
+            0xc9 if self.at == 1 => Some(Kind::Pop(FRAME)),
             0x63 => Some(Kind::Writes(Some(self.operands()?.register))),
             0x70..=0x7f if !self.prefixed && self.rex == 0 => self.skip(1).map(|()| Kind::Branch),
             0x80 | 0x81 | 0x83 => {
@@ -288,6 +306,10 @@ mod tests {
     fn what_functions_begin_with_is_known() {
         is(&[0x55], Kind::Push);
         is(&[0x41, 0x55], Kind::Push);
+        is(&[0x5d], Kind::Pop(5));
+        is(&[0x41, 0x5d], Kind::Pop(13));
+        is(&[0xc9], Kind::Pop(5));
+        is(&[0xc3], Kind::Return);
         is(&[0xf3, 0x0f, 0x1e, 0xfa], Kind::Writes(None));
         is(&[0x0f, 0x1f, 0x44, 0, 0], Kind::Nop);
         is(&[0x48, 0x83, 0xec, 0x18], Kind::Writes(Some(STACK)));
@@ -316,8 +338,6 @@ mod tests {
     fn what_is_not_known_is_not_guessed() {
         for code in [
             &[0xf0, 0x0f, 0xc1, 0x87][..],
-            &[0xc3],
-            &[0x5d],
             &[0xff, 0x25, 0, 0, 0, 0],
             &[0xcc],
             &[0xf2, 0xe8, 0, 0, 0, 0],
