@@ -1,7 +1,10 @@
 # Every target does its own set-up: on Debian or Ubuntu, as root, nothing but git, make and a Rust toolchain is needed before.
 
 SHELL := /bin/bash
-KERNEL ?= 6.12
+# Some kernels, scenarios (parts of names) or a flavour only: make vm KERNEL="5.10 newest" SCENARIO=file- FLAVOUR=function
+KERNEL ?=
+SCENARIO ?=
+FLAVOUR ?=
 FUZZ_SECONDS ?= 60
 export CARGO_TERM_COLOR ?= auto
 # For lapwing_build_info; a build without git has none.
@@ -20,13 +23,15 @@ build: ## Build in release
 	@bash scripts/setup.sh build
 	cargo build --release
 
-test: ## Every test: units, host scenarios (root), a guest with Debian's 6.12 kernel, fuzz targets
-	@KERNEL=$(KERNEL) FUZZ_SECONDS=$(FUZZ_SECONDS) bash scripts/test.sh
+test: ## Every test: units, host scenarios (root), guests with Debian's 5.10 and 6.12 kernels, fuzz targets
+	@KERNELS="$(KERNEL)" FUZZ_SECONDS=$(FUZZ_SECONDS) bash scripts/test.sh
 
-vm: ## The scenarios in a QEMU guest (KERNEL=6.12)
-	@bash scripts/setup.sh build vm
+vm: ## Every scenario on every kernel of the matrix, in QEMU (KERNEL=, SCENARIO=, FLAVOUR=; PAGE=1 writes docs/kernels.md)
+	@bash scripts/setup.sh build vm vm-arm64
 	cargo build --release --workspace --bins
-	target/release/vm-tests --kernel $(KERNEL) --scenarios
+	@bash scripts/build-arm64.sh
+	target/release/vm-tests $(addprefix --kernel ,$(KERNEL)) $(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(PAGE),--page) \
+	    $(if $(SCENARIO),--scenarios $(SCENARIO))
 
 bench: ## Engine benchmarks, then the cost of the hooks on this kernel (root)
 	@bash scripts/setup.sh build bench

@@ -31,6 +31,7 @@ mod sensors;
 mod tests;
 mod tls;
 mod unavailable;
+mod verifier;
 mod watch;
 mod wire;
 
@@ -43,3 +44,4 @@ pub use seed::SeedError;
 pub use sensors::Sensors;
 pub use tls::{TlsObject, tls_doors};
 pub use unavailable::{ApplyError, Unavailable};
+pub use verifier::{Verified, verify};

@@ -99,12 +99,28 @@ pub(crate) fn load(base: &Base, source: &str, programs: &BTreeSet<&'static str>)
     load_with(base, &KernelTypes::default(), source, programs)
 }
 
-fn load_with(
+/// The same, the verifier telling its statistics to [`libbpf_log`].
+pub(crate) fn load_telling(
     base: &Base,
     types: &KernelTypes,
     source: &str,
-    programs: &BTreeSet<&'static str>,
+    programs: &BTreeSet<&str>,
 ) -> Result<Object, String> {
+    let mut open = prepared(base, types, source, programs)?;
+    for mut program in open.progs_mut() {
+        program.set_log_level(libbpf_log::STATISTICS);
+    }
+    open.load().map_err(|error| refusal(&error, programs))
+}
+
+fn load_with(base: &Base, types: &KernelTypes, source: &str, programs: &BTreeSet<&str>) -> Result<Object, String> {
+    prepared(base, types, source, programs)?
+        .load()
+        .map_err(|error| refusal(&error, programs))
+}
+
+/// The object with `programs` and the base's maps, to be loaded.
+fn prepared(base: &Base, types: &KernelTypes, source: &str, programs: &BTreeSet<&str>) -> Result<OpenObject, String> {
     let mut open = open(source)?;
     for mut program in open.progs_mut() {
         let wanted = programs.iter().any(|name| program.name() == *name);
@@ -123,11 +139,11 @@ fn load_with(
     base.share(&mut open)
         .map_err(|error| format!("sharing maps with {source}: {error}"))?;
     libbpf_log::clear();
-    open.load().map_err(|error| refusal(&error, programs))
+    Ok(open)
 }
 
 /// Why a load was refused.
-fn refusal(error: &libbpf_rs::Error, programs: &BTreeSet<&'static str>) -> String {
+fn refusal(error: &libbpf_rs::Error, programs: &BTreeSet<&str>) -> String {
     let on_packets = programs.iter().any(|program| net::on_packets(program));
     if error.kind() == ErrorKind::PermissionDenied && on_packets && !Capabilities::held().has(NET_ADMIN) {
         return format!(
@@ -173,11 +189,11 @@ fn open(source: &str) -> Result<OpenObject, String> {
 }
 
 /// Those of `programs` that hook something which the kernel does not have, with what it is.
-fn missing(
+pub(crate) fn missing<'a>(
     types: &KernelTypes,
     source: &str,
-    programs: &BTreeSet<&'static str>,
-) -> Result<Vec<(&'static str, String)>, String> {
+    programs: &BTreeSet<&'a str>,
+) -> Result<Vec<(&'a str, String)>, String> {
     let open = open(source)?;
     let mut hooked = Vec::new();
     for program in programs {

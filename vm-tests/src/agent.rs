@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
@@ -17,7 +18,7 @@ use crate::{
     error::{Context, Error, Result},
     http,
     metrics::Metrics,
-    world::WANTED,
+    world::{FORCED, GUEST},
 };
 
 /// Loading and attaching takes a while in a guest without hardware virtualisation.
@@ -117,6 +118,7 @@ impl Agent {
 
     /// Waits until `done` says so, or fails with what was awaited and the log's end.
     pub fn wait_until(&self, what: &str, bound: Duration, mut done: impl FnMut(&Agent) -> Result<bool>) -> Result<()> {
+        let bound = patient(bound);
         let deadline = Instant::now() + bound;
         while !done(self)? {
             if Instant::now() > deadline {
@@ -135,7 +137,7 @@ impl Agent {
     /// The same, its files being kept for a while.
     pub fn end(&mut self) -> Result<()> {
         self.signal(Signal::TERM)?;
-        let deadline = Instant::now() + STOP;
+        let deadline = Instant::now() + patient(STOP);
         loop {
             match self.child.try_wait().context("waiting for lapwing")? {
                 Some(status) if status.success() => return Ok(()),
@@ -159,7 +161,7 @@ impl Agent {
     }
 
     fn wait_ready(&mut self) -> Result<()> {
-        let deadline = Instant::now() + START;
+        let deadline = Instant::now() + patient(START);
         loop {
             if let Some(status) = self.child.try_wait().context("waiting for lapwing")? {
                 return Err(Error(format!(
@@ -205,11 +207,19 @@ fn write_config(home: &Path, address: SocketAddr, config: &str) -> Result<()> {
     fs::write(&path, text).context(path.display())
 }
 
-/// `--flavour syscall` where the rig wants that; the function flavour has to be chosen without being told.
-pub fn forced_flavour() -> &'static [&'static str] {
-    match std::env::var(WANTED).as_deref() {
-        Ok("syscall") => &["--flavour", "syscall"],
-        _ => &[],
+/// A bound for something that takes no longer than this on a real machine: ten times that in a guest, which is emulated and shares its
+/// processors with others.
+pub fn patient(bound: Duration) -> Duration {
+    static FACTOR: OnceLock<u32> = OnceLock::new();
+    bound * *FACTOR.get_or_init(|| if Path::new(GUEST).is_dir() { 10 } else { 1 })
+}
+
+/// `--flavour NAME` where the rig wants that: the system-call flavour, and on a kernel that has a known fault the function flavour. Elsewhere that
+/// one has to be chosen without being told.
+pub fn forced_flavour() -> Vec<String> {
+    match std::env::var(FORCED) {
+        Ok(flavour) => vec!["--flavour".to_owned(), flavour],
+        Err(_) => Vec::new(),
     }
 }
 

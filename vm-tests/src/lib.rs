@@ -16,4 +16,5 @@ pub mod runner;
 pub mod scenario;
 pub mod scenarios;
 pub mod verdict;
+pub mod verifier;
 pub mod world;

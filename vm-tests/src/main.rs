@@ -1,9 +1,10 @@
-//! Boots a stock Debian kernel under QEMU, runs a command in it and ends with the command's exit code.
+//! Boots stock Debian kernels under QEMU: runs the scenarios on one of them or on all, or any command on one.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use clap::Parser;
@@ -13,52 +14,79 @@ use vm_tests::{
     rig::{
         guest::{self, Options},
         initramfs::{GuestFile, Load},
-        kernel::{self, Kernel},
-        modules, plan,
+        kernel,
+        matrix::{self, Done, Job},
+        modules,
+        page::Page,
+        plan, programs,
+        table::{ROWS, Row},
     },
+    verdict::Word,
     world::Flavour,
 };
 
-/// Runs a command in a guest with a stock Debian kernel (QEMU TCG, amd64).
+/// Runs the scenarios on stock Debian kernels (QEMU TCG): without arguments all of them on every kernel of the table, in both flavours.
 #[derive(Parser)]
 struct Args {
-    /// Version of the kernel: 5.10, 6.1, 6.12, 6.18, 7.2.
-    #[arg(long, default_value = "6.12")]
-    kernel: String,
-    /// Command for the guest's shell.
-    #[arg(long, required_unless_present_any = ["scenarios", "refusals"], conflicts_with = "scenarios")]
-    exec: Option<String>,
-    /// Runs the scenarios (all, or those whose names contain one of the given), with the lapwing beside this program.
+    /// A kernel of the table (5.10, 6.1, ..., newest, 6.12-arm64); all when none is given.
+    #[arg(long = "kernel", value_name = "NAME")]
+    kernels: Vec<String>,
+    /// Only scenarios whose names contain one of these.
     #[arg(long, visible_alias = "scenario", num_args = 0.., value_name = "NAME")]
-    scenarios: Option<Vec<String>>,
-    /// Runs what a host may refuse (all, or what has one of these in its name): no BTF, lockdown, few capabilities, ...
+    scenarios: Vec<String>,
+    /// The flavour of hook that has to be attached throughout, function or syscall; both when none is given.
+    #[arg(long)]
+    flavour: Option<Flavour>,
+    /// Instead: a command for the guest's shell.
+    #[arg(long, value_name = "COMMAND")]
+    exec: Option<String>,
+    /// Instead: what a host may refuse (all, or what has one of these in its name): no BTF, lockdown, few capabilities, ... 6.12, or --kernel
     #[arg(long, num_args = 0.., value_name = "NAME", conflicts_with_all = ["scenarios", "exec"])]
     refusals: Option<Vec<String>>,
-    /// The flavour of hook that has to be attached throughout: function or syscall.
-    #[arg(long, default_value = "function")]
-    flavour: Flavour,
-    /// A kernel module that the guest gets below /.vm/modules, with what it depends on.
-    #[arg(long = "module", value_name = "NAME")]
-    modules: Vec<String>,
-    /// A file that the guest gets (PATH, then at /usr/bin/NAME, or PATH:GUESTPATH), with the libraries it is linked to.
-    #[arg(long = "file")]
+    /// A file that the guest of --exec gets (PATH, then at /usr/bin/NAME, or PATH:GUESTPATH), with the libraries it is linked to.
+    #[arg(long = "file", requires = "exec")]
     files: Vec<GuestFile>,
-    /// Seconds after which the guest is ended.
+    /// A kernel module that the guest of --exec gets below /.vm/modules, with what it depends on.
+    #[arg(long = "module", value_name = "NAME", requires = "exec")]
+    modules: Vec<String>,
+    /// Puts the results into docs/kernels.md.
+    #[arg(long)]
+    page: bool,
+    /// Instead: fetches what a lapwing for arm64 is linked with, and prints where it is.
+    #[arg(long, hide = true)]
+    arm64_sysroot: bool,
+    /// Looks for newer packages than those that are there.
+    #[arg(long)]
+    fetch: bool,
+    /// Seconds after which a guest is ended.
     #[arg(long, default_value_t = 900)]
     timeout: u64,
-    /// Memory in MiB.
+    /// Memory of a guest in MiB.
     #[arg(long, default_value_t = 1024)]
     memory: u32,
-    /// Virtual processors.
+    /// Virtual processors of a guest; what the table says when it is not given.
+    #[arg(long)]
+    cpus: Option<u32>,
+    /// Guests at a time.
     #[arg(long, default_value_t = 2)]
-    cpus: u32,
+    jobs: usize,
     /// Further kernel parameters.
     #[arg(long, default_value = "")]
     append: String,
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    let args = Args::parse();
+    let done = match (&args.exec, &args.refusals) {
+        (Some(command), _) => exec(&args, command),
+        (None, Some(filters)) => run_refusals(&args, filters),
+        (None, None) if args.arm64_sysroot => programs::arm64_sysroot(&cache()).map(|path| {
+            println!("{}", path.display());
+            0
+        }),
+        (None, None) => all(&args),
+    };
+    match done {
         Ok(code) => ExitCode::from(code.clamp(0, 255) as u8),
         Err(e) => {
             eprintln!("vm-tests: {e}");
@@ -67,106 +95,181 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args) -> Result<i32> {
-    let cache = cache();
-    let kernel = kernel::get(&args.kernel, &cache)?;
-    if let Some(filters) = &args.refusals {
-        return run_refusals(args, &kernel, filters);
+impl Args {
+    fn options(&self) -> Options {
+        Options {
+            timeout: Duration::from_secs(self.timeout),
+            memory: self.memory,
+            cpus: self.cpus,
+            append: self.append.clone(),
+            show: false,
+            log: None,
+        }
     }
-    let Some(filters) = &args.scenarios else {
-        return boot(
-            args,
-            &kernel,
-            args.exec.clone().unwrap_or_default(),
-            args.files.clone(),
-            &[],
-            &[],
-        );
+
+    fn rows(&self) -> Result<Vec<&'static Row>> {
+        if self.kernels.is_empty() {
+            return Ok(ROWS.iter().collect());
+        }
+        // The newest is asked for by its number as well.
+        let find = |name: &String| name.parse().or_else(|e| newest_is(name).ok_or(e)).map_err(Error);
+        self.kernels.iter().map(find).collect()
+    }
+}
+
+/// The row of the newest kernel, if that is one of this version.
+fn newest_is(version: &str) -> Option<&'static Row> {
+    let row: &'static Row = "newest".parse().ok()?;
+    let kernel = kernel::get(row, &cache(), false).ok()?;
+    kernel.release.starts_with(&format!("{version}.")).then_some(row)
+}
+
+/// One command in one guest, its console shown.
+fn exec(args: &Args, command: &str) -> Result<i32> {
+    let row = match args.rows()?.as_slice() {
+        [row] => *row,
+        _ => return Err(Error("--exec takes one --kernel".into())),
     };
-    let boots = plan::boots(filters);
-    if boots.is_empty() {
-        return Err(Error(format!("no scenario's name contains one of {filters:?}")));
-    }
-    let mut worst = 0;
-    for guest in boots {
-        let command = format!(
-            "LAPWING_EXPECT_FLAVOUR={} LAPWING_IDLE_SECONDS=20 scenario-runner --exact {}",
-            args.flavour.name(),
-            guest.scenarios.join(" ")
-        );
-        let code = boot(
-            args,
-            &kernel,
-            command,
-            programs(args)?,
-            &guest.modules,
-            &guest.parameters,
-        )?;
-        worst = worst.max(code);
-    }
-    Ok(worst)
-}
-
-fn run_refusals(args: &Args, kernel: &Kernel, filters: &[String]) -> Result<i32> {
-    let mut worst = 0;
-    for guest in refusals::boots(filters)? {
-        let command = format!("scenario-runner refusals {}", guest.cases.join(" "));
-        let code = boot(args, kernel, command, programs(args)?, &[], &[guest.parameters])?;
-        worst = worst.max(code);
-    }
-    Ok(worst)
-}
-
-fn boot(
-    args: &Args,
-    kernel: &Kernel,
-    command: String,
-    files: Vec<GuestFile>,
-    modules: &[&str],
-    parameters: &[&str],
-) -> Result<i32> {
-    let modules: Vec<&str> = modules
-        .iter()
-        .copied()
-        .chain(args.modules.iter().map(String::as_str))
-        .collect();
+    let kernel = kernel::get(row, &cache(), args.fetch)?;
+    let modules: Vec<&str> = args.modules.iter().map(String::as_str).collect();
     let load = Load {
-        command,
-        files,
-        modules: modules::bring(kernel, &modules)?,
+        command: command.to_owned(),
+        files: args.files.clone(),
+        modules: modules::bring(&kernel, &modules)?,
     };
     let options = Options {
-        timeout: Duration::from_secs(args.timeout),
-        memory: args.memory,
-        cpus: args.cpus,
-        append: format!("{} {}", parameters.join(" "), args.append),
         show: true,
+        ..args.options()
     };
-    let outcome = guest::run(kernel, &load, &options, &cache())?;
+    let outcome = guest::run(&kernel, &load, &options, &cache())?;
+    let seconds = outcome.took.as_secs_f64();
     eprintln!(
-        "vm-tests: {} {}ended with {} after {:.1} s",
-        kernel.release,
-        parameters
-            .iter()
-            .map(|parameter| format!("{parameter} "))
-            .collect::<String>(),
-        outcome.code,
-        outcome.took.as_secs_f64()
+        "vm-tests: {} ended with {} after {seconds:.1} s",
+        kernel.release, outcome.code
     );
     Ok(outcome.code)
 }
 
-/// The files that scenarios need.
-fn programs(args: &Args) -> Result<Vec<GuestFile>> {
-    let mut files = args.files.clone();
-    let me = std::env::current_exe().context("own path")?;
-    for name in ["lapwing", "scenario-runner"] {
-        files.push(GuestFile {
-            host: me.with_file_name(name),
-            guest: format!("/usr/bin/{name}"),
-        });
+/// What a host may refuse, in a guest for each set of kernel parameters.
+fn run_refusals(args: &Args, filters: &[String]) -> Result<i32> {
+    let rows = match args.kernels.is_empty() {
+        true => vec!["6.12".parse().map_err(Error)?],
+        false => args.rows()?,
+    };
+    let mut worst = 0;
+    for row in rows {
+        let kernel = kernel::get(row, &cache(), args.fetch)?;
+        for guest in refusals::boots(filters)? {
+            let load = Load {
+                command: format!("scenario-runner refusals {}", guest.cases.join(" ")),
+                files: programs::for_guest(row.arch)?,
+                ..Load::default()
+            };
+            let options = Options {
+                show: true,
+                append: format!("{} {}", guest.parameters, args.append),
+                cpus: args.cpus.or(Some(row.cpus)),
+                ..args.options()
+            };
+            worst = worst.max(guest::run(&kernel, &load, &options, &cache())?.code);
+        }
     }
-    Ok(files)
+    Ok(worst)
+}
+
+/// The scenarios on all the kernels that are asked for.
+fn all(args: &Args) -> Result<i32> {
+    let started = Instant::now();
+    let jobs = jobs(args)?;
+    let guests = jobs.len();
+    // One guest is watched as it goes; the consoles of several would be mixed up.
+    let watched = guests == 1;
+    let options = Options {
+        show: watched,
+        ..args.options()
+    };
+    let done = matrix::run(jobs, args.jobs, &options, &cache(), |one| show(one, watched))?;
+    let bad: Vec<String> = done
+        .iter()
+        .filter(|one| !one.is_good())
+        .map(|one| one.job.name())
+        .collect();
+    println!(
+        "vm-tests: {guests} guests in {:.0} s; consoles in {}",
+        started.elapsed().as_secs_f64(),
+        cache().join("consoles").display()
+    );
+    if args.page {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/kernels.md");
+        let mut page = Page::parse(&fs::read_to_string(&path).unwrap_or_default());
+        page.add(&done);
+        fs::write(&path, page.write()).context(path.display())?;
+    }
+    if bad.is_empty() {
+        return Ok(0);
+    }
+    println!("vm-tests: not as it should be: {}", bad.join(", "));
+    Ok(1)
+}
+
+fn jobs(args: &Args) -> Result<Vec<Job>> {
+    let boots = plan::boots(&args.scenarios);
+    if boots.is_empty() {
+        return Err(Error(format!(
+            "no scenario's name contains one of {:?}",
+            args.scenarios
+        )));
+    }
+    let flavours = args
+        .flavour
+        .map_or(vec![Flavour::Function, Flavour::Syscall], |one| vec![one]);
+    let mut jobs = Vec::new();
+    for row in args.rows()? {
+        let kernel = kernel::get(row, &cache(), args.fetch)?;
+        let files = programs::for_guest(row.arch)?;
+        for flavour in &flavours {
+            jobs.extend(boots.iter().map(|boot| Job {
+                row,
+                kernel: kernel.clone(),
+                flavour: *flavour,
+                boot: boot.clone(),
+                files: files.clone(),
+            }));
+        }
+    }
+    Ok(jobs)
+}
+
+/// A guest's results as they come: a line, and all that was not seen in full.
+fn show(done: &Done, watched: bool) {
+    let name = done.job.name();
+    println!(
+        "=== {name} ({}): {} seen, {} partial, {} not seen, {} not applicable, {} failed; {:.0} s",
+        done.job.kernel.release,
+        done.count(Word::Seen),
+        done.count(Word::Partial),
+        done.count(Word::NotSeen),
+        done.count(Word::NotApplicable),
+        done.count(Word::Failed),
+        done.seconds
+    );
+    for line in done.lines.iter().filter(|line| line.result != Word::Seen) {
+        println!("  {name} {}: {:?} {}", line.scenario, line.result, line.why);
+    }
+    if watched {
+        return;
+    }
+    let console = fs::read_to_string(cache().join("consoles").join(format!("{name}.log"))).unwrap_or_default();
+    if let Some(problem) = &done.problem {
+        println!("{problem}");
+    } else if !done.is_good() {
+        println!("--- console of {name} ---\n{console}--- end of {name} ---");
+    } else {
+        console
+            .lines()
+            .filter(|line| line.starts_with("test result: "))
+            .for_each(|line| println!("{line}"));
+    }
 }
 
 /// `target/vm`: everything that the rig fetches or makes.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     act::{Act, me},
-    agent::Agent,
+    agent::{Agent, patient},
     error::{Context, Error, Result},
     expected::{partial_fields, shown},
     metrics::Metrics,
@@ -184,7 +184,7 @@ pub fn observe(agent: &Agent, act: &Act, at_least: usize) -> Result<Vec<Value>> 
     let ended = Instant::now();
     let mut late = None;
     while at_least > 0 && session_alerts(agent, pid)?.len() < at_least {
-        if ended.elapsed() > PROMPT {
+        if ended.elapsed() > patient(PROMPT) {
             late = Some(ended.elapsed());
             break;
         }
@@ -225,7 +225,8 @@ pub fn run_to_end(act: &Act) -> Result<u32> {
 }
 
 fn wait(act: &Act, child: &mut Child) -> Result<()> {
-    let deadline = Instant::now() + ACT;
+    let bound = patient(ACT);
+    let deadline = Instant::now() + bound;
     loop {
         match child.try_wait().context("waiting for the act")? {
             Some(status) if act.succeeds && !status.success() => {
@@ -240,7 +241,7 @@ fn wait(act: &Act, child: &mut Child) -> Result<()> {
         if Instant::now() > deadline {
             child.kill().context("ending the act")?;
             child.wait().context("ending the act")?;
-            return Err(Error(format!("the act did not end within {ACT:?}")));
+            return Err(Error(format!("the act did not end within {bound:?}")));
         }
         thread::sleep(Duration::from_millis(2));
     }

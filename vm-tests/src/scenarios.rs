@@ -17,6 +17,7 @@ mod reload;
 mod replay;
 mod score;
 mod uring;
+mod verifier;
 
 use crate::{
     error::Result,
@@ -105,6 +106,7 @@ pub fn scenarios() -> Vec<Scenario> {
 pub fn checks() -> Vec<Check> {
     [
         flavour::checks(),
+        verifier::checks(),
         quiet::checks(),
         loss::checks(),
         reload::checks(),

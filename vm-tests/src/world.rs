@@ -11,6 +11,10 @@ use crate::{
 
 /// Set by the rig: the flavour in which every hook that has it must be attached.
 pub const WANTED: &str = "LAPWING_EXPECT_FLAVOUR";
+/// Set by the rig: the flavour that every agent is told to take.
+pub const FORCED: &str = "LAPWING_FORCE_FLAVOUR";
+/// There in the rig's guests only.
+pub const GUEST: &str = "/.vm";
 /// Where the rig puts modules for a guest: `NAME/NN-file.ko`, in the order in which they are loaded.
 pub const MODULES: &str = "/.vm/modules";
 
@@ -73,7 +77,7 @@ impl World {
             release,
             arch: std::env::consts::ARCH,
             flavour,
-            guest: Path::new("/.vm").is_dir(),
+            guest: Path::new(GUEST).is_dir(),
         })
     }
 

@@ -135,6 +135,9 @@ pub struct CheckArgs {
 /// `lapwing probes`
 #[derive(Debug, Clone, Default, Args)]
 pub struct ProbesArgs {
+    /// Instead: what the kernel's verifier has to do for each program, used or not (needs root)
+    #[arg(long)]
+    pub verifier: bool,
     /// As JSON
     #[arg(long)]
     pub json: bool,

@@ -111,6 +111,9 @@ pub fn probes(config: &ConfigArgs, args: &ProbesArgs) -> Result<(), Failure> {
         return probes::show_loaded(args.json);
     }
     let loaded = config::load(config).map_err(Failure::Config)?;
+    if args.verifier {
+        return probes::verifier::show(args.json);
+    }
     probes::show(&loaded, args.flavour.map(Into::into), args.json)
 }
 

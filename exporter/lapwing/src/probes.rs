@@ -1,5 +1,7 @@
 //! `lapwing probes` and `lapwing check --attach`: load and attach for real, say what happened, leave.
 
+pub mod verifier;
+
 use lapwing_bpf::{HookState, Present, Sensors, State, present};
 use lapwing_engine::{event::Flavour, rule::RuleSet};
 use serde::Serialize;

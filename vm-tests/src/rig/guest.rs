@@ -1,10 +1,11 @@
 //! One guest: a kernel and an initramfs under QEMU, with its console shown and its life bounded.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::{self, Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -14,6 +15,7 @@ use crate::{
     rig::{
         initramfs::{self, Load},
         kernel::Kernel,
+        table::Arch,
     },
 };
 
@@ -24,12 +26,14 @@ pub struct Options {
     pub timeout: Duration,
     /// Memory in MiB.
     pub memory: u32,
-    /// Virtual processors.
-    pub cpus: u32,
+    /// Virtual processors; one when it is not said.
+    pub cpus: Option<u32>,
     /// Further kernel parameters.
     pub append: String,
     /// Whether the console is copied to standard output as it comes.
     pub show: bool,
+    /// A file that it is written to as it comes.
+    pub log: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -37,9 +41,10 @@ impl Default for Options {
         Options {
             timeout: Duration::from_secs(300),
             memory: 1024,
-            cpus: 2,
+            cpus: None,
             append: String::new(),
             show: true,
+            log: None,
         }
     }
 }
@@ -62,13 +67,17 @@ pub fn run(kernel: &Kernel, load: &Load, options: &Options, scratch: &Path) -> R
     let report = place.0.join("exit-code");
     fs::write(&initramfs, initramfs::build(load)?).context(initramfs.display())?;
 
+    let log = match &options.log {
+        Some(path) => Some(File::create(path).context(path.display())?),
+        None => None,
+    };
     let started = Instant::now();
     let mut child = qemu(kernel, &initramfs, &report, options)
         .spawn()
-        .context("qemu-system-x86_64 (package qemu-system-x86)")?;
+        .context("setpriv (package util-linux)")?;
     let reader = child.stdout.take().map(|out| {
         let show = options.show;
-        thread::spawn(move || copy_console(out, show))
+        thread::spawn(move || copy_console(out, show, log))
     });
     let in_time = wait(&mut child, started + options.timeout)?;
     let console = reader.and_then(|thread| thread.join().ok()).unwrap_or_default();
@@ -87,6 +96,10 @@ pub fn run(kernel: &Kernel, load: &Load, options: &Options, scratch: &Path) -> R
         )));
     }
     let code = fs::read_to_string(&report).unwrap_or_default();
+    let code = match kernel.arch {
+        Arch::Amd64 => code.as_str(),
+        Arch::Arm64 => on_console(&console).unwrap_or_default(),
+    };
     match code.trim().parse() {
         Ok(code) => Ok(Outcome { code, console, took }),
         Err(_) => Err(Error(format!(
@@ -98,21 +111,29 @@ pub fn run(kernel: &Kernel, load: &Load, options: &Options, scratch: &Path) -> R
 
 fn qemu(kernel: &Kernel, initramfs: &Path, report: &Path, options: &Options) -> Command {
     // Never KVM: nested under some hypervisors stock kernels hang with it. TCG is slow and the same everywhere.
-    let mut command = Command::new("qemu-system-x86_64");
+    let (program, machine, console): (_, &[&str], _) = match kernel.arch {
+        Arch::Amd64 => ("qemu-system-x86_64", &["-cpu", "max"], "ttyS0"),
+        // Pointer authentication is what costs most under TCG, and nothing here is about it.
+        Arch::Arm64 => (
+            "qemu-system-aarch64",
+            &["-machine", "virt", "-cpu", "max,pauth-impdef=on"],
+            "ttyAMA0",
+        ),
+    };
+    // It goes when this program goes, however that ends.
+    let mut command = Command::new("setpriv");
     command
+        .args(["--pdeathsig", "KILL", "--", program, "-accel", "tcg"])
+        .args(machine)
+        .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
         .args([
-            "-accel",
-            "tcg",
-            "-cpu",
-            "max",
-            "-nodefaults",
-            "-no-user-config",
-            "-display",
-            "none",
-            "-no-reboot",
+            "-m",
+            &options.memory.to_string(),
+            "-smp",
+            &options.cpus.unwrap_or(1).to_string(),
         ])
-        .args(["-m", &options.memory.to_string(), "-smp", &options.cpus.to_string()])
-        .args(["-serial", "stdio", "-serial", &format!("file:{}", report.display())])
+        .args(["-serial", "stdio"])
+        .args(second_line(kernel.arch, report))
         .arg("-kernel")
         .arg(&kernel.image)
         .arg("-initrd")
@@ -121,13 +142,30 @@ fn qemu(kernel: &Kernel, initramfs: &Path, report: &Path, options: &Options) -> 
         .args([
             "-append",
             &format!(
-                "console=ttyS0 panic=-1 quiet loglevel=4 no_timer_check {}",
+                "console={console} panic=-1 quiet loglevel=4 no_timer_check {}",
                 options.append
             ),
         ])
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     command
+}
+
+/// Where the guest writes the exit code: /dev/ttyS1, or the console where there is one serial line only.
+fn second_line(arch: Arch, report: &Path) -> Vec<String> {
+    match arch {
+        Arch::Amd64 => vec!["-serial".to_owned(), format!("file:{}", report.display())],
+        Arch::Arm64 => Vec::new(),
+    }
+}
+
+/// The exit code on the console.
+fn on_console(console: &str) -> Option<&str> {
+    console
+        .lines()
+        .rev()
+        .find_map(|line| line.split_once("@exit "))
+        .map(|(_, code)| code)
 }
 
 fn wait(child: &mut Child, deadline: Instant) -> Result<bool> {
@@ -144,7 +182,7 @@ fn wait(child: &mut Child, deadline: Instant) -> Result<bool> {
     }
 }
 
-fn copy_console(mut from: impl Read, show: bool) -> String {
+fn copy_console(mut from: impl Read, show: bool, mut log: Option<File>) -> String {
     let mut all = Vec::new();
     let mut chunk = [0; 4096];
     while let Ok(n @ 1..) = from.read(&mut chunk) {
@@ -154,6 +192,8 @@ fn copy_console(mut from: impl Read, show: bool) -> String {
             let mut out = io::stdout().lock();
             let _ = out.write_all(&part).and_then(|()| out.flush());
         }
+        // What cannot be written there is in the outcome all the same.
+        let _ = log.as_mut().map(|file| file.write_all(&part));
         all.extend_from_slice(&part);
     }
     String::from_utf8_lossy(&all).into_owned()
@@ -164,7 +204,9 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(below: &Path) -> Result<Scratch> {
-        let path = below.join(format!("run-{}", std::process::id()));
+        static RUNS: AtomicU32 = AtomicU32::new(0);
+        let run = RUNS.fetch_add(1, Ordering::Relaxed);
+        let path = below.join(format!("run-{}-{run}", std::process::id()));
         fs::create_dir_all(&path).context(path.display())?;
         Ok(Scratch(path))
     }

@@ -1,0 +1,130 @@
+//! What the kernel's verifier has to do for each program: instructions walked through and time, from its own statistics.
+
+use std::collections::BTreeSet;
+
+use libbpf_rs::ObjectBuilder;
+
+use crate::{
+    base::Base,
+    check, libbpf_log,
+    loader::{self, KernelTypes},
+    object::{SOURCES, Source},
+    options::Options,
+    unavailable::Unavailable,
+};
+
+/// One program on this kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// The file that it is in: `c/NAME.bpf.c`.
+    pub object: &'static str,
+    /// Its name there.
+    pub program: String,
+    /// Instructions that the verifier walked through; nothing for what was refused.
+    pub instructions: Option<u64>,
+    /// Microseconds that this took (its own measure: neither relocation nor compilation to machine code is in it).
+    pub microseconds: Option<u64>,
+    /// Why this kernel does not take it; empty when it does.
+    pub refused: String,
+}
+
+/// Loads every program that there is, attaches none, and says what each cost the verifier.
+pub fn verify(options: &Options) -> Result<Vec<Verified>, Unavailable> {
+    check::host()?;
+    libbpf_log::capture_statistics();
+    let mut base = Base::load(options).map_err(Unavailable::maps)?;
+    base.add_network(options).map_err(Unavailable::maps)?;
+    base.add_tls().map_err(Unavailable::maps)?;
+    let types = KernelTypes::default();
+    let measured = SOURCES.iter().map(|source| object(&base, &types, source));
+    Ok(measured
+        .collect::<Result<Vec<_>, String>>()
+        .map_err(|why| Unavailable::Maps { why })?
+        .concat())
+}
+
+/// The programs of one object: together, or each alone when one of them fails.
+fn object(base: &Base, types: &KernelTypes, source: &'static Source) -> Result<Vec<Verified>, String> {
+    let open = ObjectBuilder::default()
+        .open_memory(source.elf())
+        .map_err(|error| format!("opening {}: {error}", source.name))?;
+    let names: Vec<String> = open.progs().map(|p| p.name().to_string_lossy().into_owned()).collect();
+    let mut left: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let mut results = Vec::new();
+    let refused = |program: &str, refused: String| Verified {
+        object: source.name,
+        program: program.to_owned(),
+        instructions: None,
+        microseconds: None,
+        refused,
+    };
+    for (program, what) in loader::missing(types, source.name, &left)? {
+        left.remove(program);
+        results.push(refused(program, format!("this kernel has no {what}")));
+    }
+    if left.is_empty() {
+        return Ok(results);
+    }
+    libbpf_log::take_statistics();
+    if loader::load_telling(base, types, source.name, &left).is_err() {
+        libbpf_log::take_statistics();
+        for program in left.clone() {
+            if let Err(why) = loader::load_telling(base, types, source.name, &BTreeSet::from([program])) {
+                left.remove(program);
+                results.push(refused(program, why));
+            }
+        }
+    }
+    let logs: Vec<Statistics> = libbpf_log::take_statistics()
+        .iter()
+        .filter_map(|log| parse(log))
+        .collect();
+    results.extend(left.into_iter().map(|program| {
+        let log = logs.iter().find(|log| log.program == program);
+        Verified {
+            instructions: log.map(|log| log.instructions),
+            microseconds: log.map(|log| log.microseconds),
+            ..refused(program, String::new())
+        }
+    }));
+    Ok(results)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Statistics {
+    program: String,
+    instructions: u64,
+    microseconds: u64,
+}
+
+/// libbpf's message with a load's log: `prog 'NAME': -- BEGIN PROG LOAD LOG --`, `verification time N usec`, `processed N insns (limit ...`.
+fn parse(log: &str) -> Option<Statistics> {
+    let after = |mark: &str| Some(&log[log.find(mark)? + mark.len()..]);
+    let number = |mark: &str| after(mark)?.split(' ').next()?.parse().ok();
+    Some(Statistics {
+        program: after("prog '")?.split('\'').next()?.to_owned(),
+        instructions: number("processed ")?,
+        microseconds: number("verification time ")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Statistics, parse};
+
+    #[test]
+    fn the_log_has_name_instructions_and_time() {
+        let log = "libbpf: prog 'lw_x': -- BEGIN PROG LOAD LOG --\nverification time 1374 usec\nstack depth 136+0\nprocessed 5123 insns (limit 1000000) \
+                   max_states_per_insn 4 total_states 9 peak_states 9 mark_read 2\n-- END PROG LOAD LOG --\n";
+        let program = "lw_x".to_owned();
+        assert_eq!(
+            parse(log),
+            Some(Statistics {
+                program,
+                instructions: 5123,
+                microseconds: 1374
+            })
+        );
+        assert_eq!(parse("libbpf: prog 'lw_x': -- BEGIN PROG LOAD LOG --\nwhat\n"), None);
+    }
+}

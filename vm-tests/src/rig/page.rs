@@ -1,0 +1,263 @@
+//! `docs/kernels.md`: what is seen on which kernel, written by a run of the matrix and by nothing else.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use crate::{
+    rig::{
+        matrix::Done,
+        table::{ROWS, Row},
+    },
+    scenarios,
+    verdict::{Line, Word},
+    verifier::{BUDGET, Cost},
+    world::Flavour,
+};
+
+/// One column: a kernel with hooks of one flavour.
+type Column = (&'static str, Flavour);
+
+/// What is on the page. A run of some scenarios or kernels changes only what it ran.
+#[derive(Debug, Default, PartialEq)]
+pub struct Page {
+    /// By row: the release that ran.
+    releases: BTreeMap<String, String>,
+    /// By scenario and column: the word and why.
+    cells: BTreeMap<(String, String, Flavour), (Word, String)>,
+    /// By program and row: instructions, milliseconds.
+    costs: BTreeMap<(String, String), String>,
+}
+
+const SCENARIOS: &str = "## What is seen\n";
+const NOTES: &str = "### Why\n";
+const COSTS: &str = "## What the verifier has to do\n";
+const KERNELS: &str = "## The kernels\n";
+
+impl Page {
+    /// Puts what guests gave in place of what was there.
+    pub fn add(&mut self, done: &[Done]) {
+        for one in done {
+            let row = one.job.row.name.to_owned();
+            self.releases.insert(row.clone(), one.job.kernel.release.clone());
+            for Line {
+                scenario, result, why, ..
+            } in &one.lines
+            {
+                let key = (scenario.clone(), row.clone(), one.job.flavour);
+                self.cells.insert(key, (*result, why.clone()));
+            }
+            for Cost {
+                program,
+                object,
+                instructions,
+                microseconds,
+                ..
+            } in &one.costs
+            {
+                let text = match (instructions, microseconds) {
+                    (Some(n), Some(us)) => format!("{n} ({:.1})", *us as f64 / 1000.0),
+                    _ => "-".to_owned(),
+                };
+                self.costs.insert((format!("{object}/{program}"), row.clone()), text);
+            }
+        }
+    }
+
+    /// Reads a page back; what is not understood is not there.
+    pub fn parse(text: &str) -> Page {
+        let section = |from: &str| {
+            let rest = text.split_once(from).map_or("", |(_, rest)| rest);
+            rest.split("\n## ")
+                .next()
+                .unwrap_or_default()
+                .split("\n### ")
+                .next()
+                .unwrap_or_default()
+        };
+        let notes: BTreeMap<&str, &str> = section(NOTES)
+            .lines()
+            .filter_map(|line| line.split_once(". "))
+            .collect();
+        let mut page = Page::default();
+        for cells in rows_of(section(KERNELS)) {
+            if let [name, release, ..] = cells.as_slice() {
+                page.releases.insert((*name).to_owned(), (*release).to_owned());
+            }
+        }
+        for cells in rows_of(section(SCENARIOS)) {
+            let Some((name, cells)) = cells.split_first() else {
+                continue;
+            };
+            for ((row, flavour), cell) in columns().zip(cells) {
+                let (word, note) = cell
+                    .split_once(" [")
+                    .map_or((*cell, ""), |(word, note)| (word, note.trim_end_matches(']')));
+                if let Some(word) = word_of(word) {
+                    let why = notes.get(note).copied().unwrap_or_default().to_owned();
+                    page.cells
+                        .insert(((*name).to_owned(), row.to_owned(), flavour), (word, why));
+                }
+            }
+        }
+        for cells in rows_of(section(COSTS)) {
+            let Some((name, cells)) = cells.split_first() else {
+                continue;
+            };
+            for (row, cell) in ROWS.iter().zip(cells).filter(|(_, cell)| !cell.is_empty()) {
+                page.costs
+                    .insert(((*name).to_owned(), row.name.to_owned()), (*cell).to_owned());
+            }
+        }
+        page
+    }
+
+    /// The names of the scenarios on it.
+    pub fn scenarios(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.cells.keys().map(|(name, _, _)| name.as_str()).collect();
+        names.dedup();
+        names
+    }
+
+    /// As Markdown. Only what is in the code is written; what the run had besides (an agent that stops) is not a scenario.
+    pub fn write(&self) -> String {
+        let mut text = String::from(INTRODUCTION);
+        let _ = writeln!(
+            text,
+            "{KERNELS}\n| kernel | release | why it is in the matrix |\n|---|---|---|"
+        );
+        for Row { name, why, .. } in ROWS {
+            let release = self.releases.get(*name).map_or("not run", String::as_str);
+            let _ = writeln!(text, "| {name} | {release} | {why} |");
+        }
+        self.write_scenarios(&mut text);
+        self.write_costs(&mut text);
+        text
+    }
+
+    fn write_scenarios(&self, text: &mut String) {
+        let heads: Vec<String> = columns()
+            .map(|(row, flavour)| format!("{row} {}", flavour.name()))
+            .collect();
+        let _ = writeln!(
+            text,
+            "\n{SCENARIOS}\n| scenario | {} |\n|---{}|",
+            heads.join(" | "),
+            "|---".repeat(heads.len())
+        );
+        let mut notes: Vec<&str> = Vec::new();
+        for (name, _) in scenarios::all() {
+            let cells: Vec<String> = columns().map(|column| self.cell(name, column, &mut notes)).collect();
+            let _ = writeln!(text, "| {name} | {} |", cells.join(" | "));
+        }
+        let _ = writeln!(text, "\n{NOTES}");
+        for (n, note) in notes.iter().enumerate() {
+            let _ = writeln!(text, "{}. {note}", n + 1);
+        }
+    }
+
+    fn cell<'a>(&'a self, name: &str, (row, flavour): Column, notes: &mut Vec<&'a str>) -> String {
+        let Some((word, why)) = self.cells.get(&(name.to_owned(), row.to_owned(), flavour)) else {
+            return "not run".to_owned();
+        };
+        let word = said(*word);
+        if why.is_empty() {
+            return word.to_owned();
+        }
+        let at = notes.iter().position(|note| note == why).unwrap_or_else(|| {
+            notes.push(why);
+            notes.len() - 1
+        });
+        format!("{word} [{}]", at + 1)
+    }
+
+    fn write_costs(&self, text: &mut String) {
+        let heads: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+        let _ = writeln!(
+            text,
+            "\n{COSTS}\n{}",
+            COST_INTRODUCTION.replace("{budget}", &BUDGET.to_string())
+        );
+        let _ = writeln!(
+            text,
+            "| program | {} |\n|---{}|",
+            heads.join(" | "),
+            "|---:".repeat(heads.len())
+        );
+        let mut programs: Vec<&str> = self.costs.keys().map(|(program, _)| program.as_str()).collect();
+        programs.dedup();
+        for program in programs {
+            let cell = |row: &Row| self.costs.get(&(program.to_owned(), row.name.to_owned()));
+            let cells: Vec<&str> = ROWS.iter().map(|row| cell(row).map_or("", String::as_str)).collect();
+            let _ = writeln!(text, "| {program} | {} |", cells.join(" | "));
+        }
+    }
+}
+
+fn columns() -> impl Iterator<Item = Column> {
+    let flavours = [Flavour::Function, Flavour::Syscall];
+    ROWS.iter()
+        .flat_map(move |row| flavours.map(|flavour| (row.name, flavour)))
+}
+
+/// The cells of a table's rows, its head left out.
+fn rows_of(section: &str) -> impl Iterator<Item = Vec<&str>> {
+    let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
+    rows.map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+}
+
+const WORDS: [(Word, &str); 5] = [
+    (Word::Seen, "seen"),
+    (Word::Partial, "partial"),
+    (Word::NotSeen, "not seen"),
+    (Word::NotApplicable, "n/a"),
+    (Word::Failed, "FAILED"),
+];
+
+fn said(word: Word) -> &'static str {
+    WORDS
+        .iter()
+        .find(|(other, _)| *other == word)
+        .map_or("", |(_, text)| text)
+}
+
+fn word_of(text: &str) -> Option<Word> {
+    WORDS.iter().find(|(_, said)| *said == text).map(|(word, _)| *word)
+}
+
+const INTRODUCTION: &str = "# What Lapwing sees on which kernel
+
+Written by `make vm PAGE=1` (`vm-tests --page`): every scenario of `vm-tests/src/scenarios/` ran on each of these stock Debian kernels under QEMU, with all
+hooks in the function flavour and again with all in the system-call flavour (README says what the flavours are). Do not edit it: run it.
+
+* **seen**: exactly the expected alerts came, complete, and none for the twin that looks alike.
+* **partial**: the alerts came, and name fields that this kernel or flavour tells in part only.
+* **not seen**: nothing is told; the scenario checks that too.
+* **n/a**: the kernel or the guest has no such thing; nothing was tried.
+
+";
+
+const COST_INTRODUCTION: &str = "Instructions that the kernel's verifier walks through for each program, and in brackets the milliseconds that it took under emulation (which is slow:
+compare, do not believe). A program may take {budget}; a scenario fails above that. `lapwing probes --verifier` says the same of your kernel. A dash:
+this kernel does not take the program, or has nothing for it to hook.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::Page;
+    use crate::{scenarios, verdict::Word, world::Flavour};
+
+    #[test]
+    fn a_page_is_read_back() {
+        let mut page = Page::default();
+        let name = scenarios::all()[0].0;
+        page.releases.insert("5.10".into(), "5.10.0-46".into());
+        let key = |flavour| (name.to_owned(), "5.10".to_owned(), flavour);
+        page.cells.insert(key(Flavour::Function), (Word::Seen, String::new()));
+        page.cells
+            .insert(key(Flavour::Syscall), (Word::NotSeen, "no. Really".into()));
+        page.costs.insert(("file/lw_x".into(), "6.1".into()), "12 (0.5)".into());
+        let read = Page::parse(&page.write());
+        assert_eq!(read.cells, page.cells);
+        assert_eq!(read.costs, page.costs);
+        assert_eq!(read.releases["5.10"], "5.10.0-46");
+    }
+}
