@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* Which socket a TLS library uses: the one that its thread reads from or writes to during the call. */
-#include "kernel_net.h"
+#include "common/net_conn.h"
 #include "common/tls_maps.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -10,7 +10,8 @@ static __always_inline int lw_tls_used(const void *sk)
 	__u64 id = bpf_get_current_pid_tgid();
 	struct lw_tls_thread *thread = bpf_map_lookup_elem(&lw_tls_threads, &id);
 
-	if (thread && thread->ssl)
+	/* A socket that is no TCP connection is used for something else. */
+	if (thread && thread->ssl && lw_conn_of(sk))
 		thread->sock = (__u64)sk;
 	return 0;
 }

@@ -25,11 +25,19 @@ type Turn = (Vec<u8>, Vec<u8>);
 type Seen = [(Vec<u8>, Vec<u8>, u64); 2];
 
 fn get(path: &str, more: usize) -> Vec<u8> {
-    format!("GET /{path} HTTP/1.1\r\nHost: h\r\nX-More: {}\r\n\r\n", "m".repeat(more)).into_bytes()
+    format!(
+        "GET /{path} HTTP/1.1\r\nHost: h\r\nX-More: {}\r\n\r\n",
+        "m".repeat(more)
+    )
+    .into_bytes()
 }
 
 fn answer(status: u16, body: usize) -> Vec<u8> {
-    format!("HTTP/1.1 {status} Some\r\nContent-Length: {body}\r\n\r\n{}", "b".repeat(body)).into_bytes()
+    format!(
+        "HTTP/1.1 {status} Some\r\nContent-Length: {body}\r\n\r\n{}",
+        "b".repeat(body)
+    )
+    .into_bytes()
 }
 
 /// Lets them talk while responses with status 404 are asked for.
@@ -72,7 +80,11 @@ fn talk(turns: &[Turn]) -> Seen {
         let mut events = rig.events.clone();
         common::net::told_passed(&mut events);
         let (questions, answers) = (stream(&events, flow, asks), stream(&events, flow, asks.other()));
-        assert_eq!((questions.1, answers.1), (total(|t| t.0.len()), total(|t| t.1.len())), "every byte is seen");
+        assert_eq!(
+            (questions.1, answers.1),
+            (total(|t| t.0.len()), total(|t| t.1.len())),
+            "every byte is seen"
+        );
         (questions.0, answers.0, passed + whole)
     })
 }
@@ -97,7 +109,10 @@ fn responses_are_copied_whose_number_is_not_certain() {
     let post = b"POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nok".to_vec();
     let turns = [
         // Two requests in one packet.
-        ([get("a", 0), get("b", 0)].concat(), [answer(200, 10), answer(404, 10)].concat()),
+        (
+            [get("a", 0), get("b", 0)].concat(),
+            [answer(200, 10), answer(404, 10)].concat(),
+        ),
         (post, answer(200, 20)),
         // Longer than is looked through.
         (get("long", 1500), answer(200, 30)),
@@ -119,6 +134,10 @@ fn what_cannot_be_http_has_its_own_budget_and_an_end() {
     let questions = [1, 2].map(|turn| question(turn)[..100].to_vec()).concat();
     let answers = [1, 2, 3].map(|turn| vec![turn; 200]).concat();
     for seen in talk(&turns) {
-        assert_eq!(seen, (questions.clone(), answers.clone(), 0), "the third question is behind the first 1000 bytes");
+        assert_eq!(
+            seen,
+            (questions.clone(), answers.clone(), 0),
+            "the third question is behind the first 1000 bytes"
+        );
     }
 }

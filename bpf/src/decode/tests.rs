@@ -3,7 +3,9 @@
 use lapwing_engine::event::{Body, Direction, ExitReason, FlowChange, Value, Way, tcp};
 
 use super::*;
-use crate::wire::{bytes_of, lw_change, lw_direction, lw_ends, lw_exec, lw_exit, lw_field, lw_flow, lw_segment};
+use crate::wire::{
+    bytes_of, lw_change, lw_direction, lw_ends, lw_exec, lw_exit, lw_field, lw_flow, lw_segment, lw_tls,
+};
 
 fn names() -> WatchNames {
     WatchNames::new()
@@ -111,6 +113,54 @@ fn segment() -> Vec<u8> {
     let size = u32::try_from(record.len()).unwrap();
     record[24..28].copy_from_slice(&size.to_ne_bytes());
     record
+}
+
+/// Three bytes of ten, of a connection that is not known.
+fn tls() -> Vec<u8> {
+    let mut record = bytes_of(&lw_tls {
+        header: header(lw_kind::LW_TLS, 120),
+        connection: 0x7f00,
+        flow: 0,
+        ends: ends(),
+        length: 10,
+        way: 0,
+        direction: 0,
+        known: 0,
+        end: 1,
+    })
+    .to_vec();
+    record.extend(u16::try_from(lw_field::LW_DATA.0).unwrap().to_ne_bytes());
+    record.extend([3, 0, b'G', b'E', b'T', 0]);
+    let size = u32::try_from(record.len()).unwrap();
+    record[24..28].copy_from_slice(&size.to_ne_bytes());
+    record
+}
+
+#[test]
+fn plaintext_says_its_connection_only_when_that_is_known() {
+    let mut record = tls();
+    let decoded = |record: &[u8]| match decode(record, &names()).map(|event| event.body) {
+        Ok(Body::Tls(data)) => Ok(*data),
+        Ok(_) => panic!(),
+        Err(error) => Err(error),
+    };
+    let data = decoded(&record).unwrap();
+    assert_eq!((data.connection, data.flow, data.endpoints), (0x7f00, None, None));
+    assert_eq!((data.way, data.direction), (Way::Received, Direction::Unknown));
+    assert_eq!((data.length, data.data, data.end), (10, "GET".into(), true));
+    record[118] = 1; // known
+    let data = decoded(&record).unwrap();
+    assert_eq!(data.endpoints.unwrap().local, "127.0.0.1:80".parse().unwrap());
+    assert_eq!(data.flow.map(|flow| flow.0), Some(0));
+    for (at, value, error) in [
+        (112, 2, DecodeError::Size), // fewer bytes passed than are there
+        (116, 2, DecodeError::Unknown),
+        (117, 9, DecodeError::Unknown),
+    ] {
+        let mut record = tls();
+        record[at] = value;
+        assert_eq!(decoded(&record), Err(error), "{at}");
+    }
 }
 
 #[test]

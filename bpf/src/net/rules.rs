@@ -9,7 +9,8 @@ use crate::{
     base::Base,
     loader,
     wire::{
-        bytes_of, lw_direction, lw_net_budget, lw_net_flag, lw_net_mode, lw_net_name, lw_net_path, lw_net_rules, lw_net_side,
+        bytes_of, lw_direction, lw_net_budget, lw_net_flag, lw_net_mode, lw_net_name, lw_net_path, lw_net_rules,
+        lw_net_side,
     },
 };
 

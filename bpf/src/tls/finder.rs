@@ -268,7 +268,7 @@ impl Finder {
         }
     }
 
-    /// Returns last: a return whose begin was not seen would count as lost.
+    /// Returns last, and let go first: a return whose begin was not seen would count as lost.
     fn attach(&self, opened: &Opened, doors: &[Door]) -> Result<Vec<Link>, String> {
         let path = format!("/proc/self/fd/{}", opened.file.as_raw_fd());
         let mut begins: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -283,6 +283,7 @@ impl Finder {
             links.extend(self.link(&path, program, offsets, false)?);
         }
         links.extend(self.link(&path, doors::RETURN, returns, true)?);
+        links.reverse();
         Ok(links)
     }
 
