@@ -34,8 +34,8 @@ pub(crate) const HOOKS: &[Hook] = &[
         needed: |_| true, // the process table lives on it, whatever the rules
         variants: &[Variant {
             flavour: Flavour::Function,
-            object: "process_lifecycle",
-            programs: &["lw_on_fork", "lw_on_exec", "lw_on_exit"],
+            object: LIFECYCLE_OBJECT,
+            programs: &["lw_on_fork", LIFECYCLE_PROGRAM, "lw_on_exit"],
             optional: &[],
             unseen: "",
         }],
@@ -95,6 +95,11 @@ pub(crate) const HOOKS: &[Hook] = &[
         unseen: "changes of credentials, but for those that an exec, fork or exit shows",
     },
 ];
+
+/// The object without which nothing works.
+pub(crate) const LIFECYCLE_OBJECT: &str = "process_lifecycle";
+/// One of its programs, by which it is known early that nothing will work.
+pub(crate) const LIFECYCLE_PROGRAM: &str = "lw_on_exec";
 
 const EXEC_FAILURE: &str = "exec-failure";
 const CREDENTIALS: &str = "credentials";

@@ -138,7 +138,21 @@ impl Sensors {
                 .filter(|program| !self.is_attached(program));
             objects.entry(variant.object).or_default().extend(programs);
         }
-        for (object, programs) in objects.into_iter().filter(|(_, programs)| !programs.is_empty()) {
+        let mut order: Vec<_> = objects
+            .into_iter()
+            .filter(|(_, programs)| !programs.is_empty())
+            .collect();
+        order.sort_by_key(|(object, _)| *object != process::LIFECYCLE_OBJECT);
+        for (object, programs) in order {
+            if let Some(why) = refused.get(process::LIFECYCLE_PROGRAM).cloned() {
+                // No agent without processes: the rest is not worth the time.
+                refused.extend(
+                    programs
+                        .into_iter()
+                        .map(|program| (program, format!("not tried: {why}"))),
+                );
+                continue;
+            }
             let (loaded, refusals) = loader::attach(&self.base, &types, object, &programs);
             self.loaded.extend(loaded);
             refused.extend(refusals);
