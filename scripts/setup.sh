@@ -12,10 +12,10 @@ declare -A GROUPS_OF=(
     [bench]="redis-tools nginx-light wrk"
     [vm]="qemu-system-x86 busybox-static debian-archive-keyring xz-utils"
     [vm-arm64]="qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
-    [test]="curl ca-certificates openssl tcpdump prometheus prometheus-alertmanager python3 python3-venv"
+    [test]="curl ca-certificates openssl nginx-light tcpdump prometheus prometheus-alertmanager python3 python3-venv"
 )
 # Wanted by single tests, which say so when they are not there; not every release has them.
-declare -A OPTIONAL_OF=([test]="libpython3.11")
+declare -A OPTIONAL_OF=([test]="libpython3.11 nodejs")
 
 installed() { [[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]; }
 available() { [[ "$(apt-cache policy "$1" 2>/dev/null)" == *"Candidate: "[^\(]* ]]; }

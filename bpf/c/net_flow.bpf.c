@@ -101,6 +101,17 @@ static __noinline int lw_add_incoming(const struct sock *sk)
 	return 0;
 }
 
+/* Whether `conn` is what is left of another socket that had this address in memory, which spoke after its end. */
+static __noinline int lw_is_other(const struct lw_conn *conn, const struct sock *sk)
+{
+	struct lw_ends ends = {};
+
+	if (!conn)
+		return 0;
+	lw_ends_of(&ends, sk);
+	return conn->ends.local_port != ends.local_port || conn->ends.remote_port != ends.remote_port;
+}
+
 /* The handshake is done: now all of both ends is known. */
 static __noinline int lw_established(const struct sock *sk, int old)
 {
@@ -109,7 +120,7 @@ static __noinline int lw_established(const struct sock *sk, int old)
 
 	if (!rules)
 		return 0;
-	if (!conn) {
+	if (!conn || (old == TCP_SYN_RECV && lw_is_other(conn, sk))) {
 		lw_add_incoming(sk);
 		conn = lw_conn_of(sk);
 		if (!conn)

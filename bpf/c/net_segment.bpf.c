@@ -214,6 +214,9 @@ static __always_inline int lw_look(struct __sk_buff *skb, __u32 way)
 	} else if (lw_is_old(tp, &p, state)) {
 		return LW_PASS;
 	} else if (!conn) {
+		/* A reset after the end: that was told. */
+		if (state == TCP_CLOSE)
+			return LW_PASS;
 		lw_unknown(skb, tp, way);
 		conn = lw_conn_of(tp);
 	}

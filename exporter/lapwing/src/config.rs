@@ -14,6 +14,7 @@ mod section;
 mod source;
 pub(crate) mod suggest;
 mod tables;
+mod tls_only;
 mod unmatched;
 pub mod value;
 

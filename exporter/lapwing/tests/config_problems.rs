@@ -141,9 +141,10 @@ fn values_of_settings() {
         ),
         ("[metrics]\nlisten = \"[::]:19754\"\ninsecure = true", &[]),
         ("[network]\nenabled = true", &[]),
+        ("[network]\nhttps = \"on\"", &[]),
         (
-            "[network]\nhttps = \"on\"",
-            &["f:2:9: https = \"on\": what programs encrypt cannot be read yet; write https = \"off\""],
+            "[network]\nhttps = \"yes\"",
+            &["f:2:9: https cannot be \"yes\"; write one of \"off\", \"on\""],
         ),
         (
             "[network]\nmode = \"some\"",
@@ -481,4 +482,23 @@ fn alertmanager_and_its_credentials() {
         config,
         Some((vec!["http://a:1".into(), "http://b:2".into()], "x".into()))
     );
+}
+
+#[test]
+fn rules_that_nothing_can_match() {
+    let rule = "[[network.rule]]\nid = \"a\"\nprotocol = \"https\"\nwhen = 'http.path = \"/\"'\n";
+    let warnings = |network: &str| {
+        let warnings = loaded(&format!("[network]\n{network}\n{rule}")).warnings;
+        warnings.iter().map(Problem::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        warnings("enabled = true"),
+        [
+            "f:5:12: rule \"a\": protocol = \"https\" matches nothing while [network] https = \"off\"; \
+             write https = \"on\" in [network]"
+        ]
+    );
+    assert!(warnings("enabled = true\nhttps = \"on\"").is_empty());
+    // No rule about the network matches then.
+    assert!(warnings("enabled = false").is_empty());
 }

@@ -68,6 +68,11 @@ fn check_conventions(record: &Record, number: u64) {
         ("file.directory", "/etc"),
         ("file.mode", "0644"),
         ("lapwing.score.subject", "sshd[100]"),
+        ("network.protocol.name", "http"),
+        ("network.protocol.version", "1.1"),
+        ("network.peer.address", "2001:db8::7"),
+        ("url.scheme", "https"),
+        ("url.path", "/a"),
     ] {
         assert_eq!(record.text(attribute), text, "{attribute}");
     }
@@ -79,6 +84,10 @@ fn check_conventions(record: &Record, number: u64) {
     ] {
         assert_eq!(record.int(attribute), Some(int), "{attribute}");
     }
+    assert!(
+        json.to_string()
+            .contains(r#"{"key":"tls.established","value":{"boolValue":true}}"#)
+    );
     let args: Vec<_> = record
         .array("process.command_args")
         .iter()

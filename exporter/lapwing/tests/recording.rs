@@ -13,7 +13,10 @@ use std::{
 };
 
 use lapwing::recording::{CreateError, FORMAT, Item, Limits, MAX_FRAME, Meta, ReadError, Reader, Stop, Writer};
-use lapwing_engine::event::{BootTime, Sensor};
+use lapwing_engine::{
+    event::{BootTime, Direction, Endpoints, FlowKey, Sensor, Way},
+    synthetic::Synthetic,
+};
 
 const FIRST_FRAME: u64 = 12;
 
@@ -341,4 +344,32 @@ fn the_golden_recording_stays_readable() {
     );
     assert_eq!(found, items(), "the event types changed; raise recording::FORMAT");
     assert!(golden.len() < MAX_FRAME as usize / 100);
+}
+
+/// With and without what may be missing.
+#[test]
+fn plaintext_of_tls_is_written_and_read() {
+    let mut events = Synthetic::new();
+    events.tls(700, u64::MAX, Way::Sent, b"GET / HTTP/1.1\r\n\r\n");
+    let ends = Endpoints {
+        local: "[2001:db8::1]:443".parse().unwrap(),
+        remote: "192.0.2.1:40000".parse().unwrap(),
+        netns: 3,
+    };
+    events.tls_with(700, 1, Way::Received, b"\xff\0", |tls| {
+        (tls.flow, tls.endpoints) = (Some(FlowKey(7)), Some(ends));
+        (tls.direction, tls.length, tls.end) = (Direction::Incoming, 1 << 20, true);
+    });
+    let events = events.take();
+    let mut file = Vec::new();
+    let mut writer = Writer::new(&mut file, &meta(), Limits::default()).unwrap();
+    events.iter().for_each(|event| writer.event(event));
+    writer.finish();
+    let (found, error) = read(&file);
+    assert!(error.is_none(), "{error:?}");
+    let found = found.into_iter().filter_map(|item| match item {
+        Item::Event(event) => Some(event),
+        _ => None,
+    });
+    assert_eq!(found.collect::<Vec<_>>(), events);
 }

@@ -145,12 +145,6 @@ impl Draft {
         let events = NetworkEvent::ALL.map(|event| (event.name(), event));
         section.required("protocol", "\"tcp\"");
         self.protocol = section.choice("protocol", &PROTOCOLS);
-        if self.protocol == Some(NetworkProtocol::Https) {
-            let place = section.place_of("protocol");
-            let message = format!("{}: protocol = \"https\" matches nothing yet", section.what);
-            let help = "what programs encrypt cannot be read yet; \"http\" will cover both";
-            section.report.warning(&place, message, help);
-        }
         self.network_event = section.choice("event", &events);
     }
 

@@ -19,7 +19,7 @@ use super::{
     rules::{Rule, Rules},
     section::Places,
     source::Source,
-    unmatched,
+    tls_only, unmatched,
 };
 use crate::cli::Profile;
 
@@ -82,14 +82,6 @@ pub fn parse(input: &Input) -> Result<Loaded, Vec<Problem>> {
         layers.flag(&mut report, flag);
     }
     let (config, origins) = layers.finish(&mut report, input.web_config);
-    if config.network.https == OnOff::On {
-        let key = "network.https".to_owned();
-        report.problem(
-            &origins.get(&key).cloned().unwrap_or(Place::Named(key)),
-            "https = \"on\": what programs encrypt cannot be read yet",
-            "write https = \"off\"",
-        );
-    }
 
     let mut rules = Rules::default();
     // Built-in rules first: a file's rule that takes the id of one of them is what is wrong.
@@ -106,6 +98,7 @@ pub fn parse(input: &Input) -> Result<Loaded, Vec<Problem>> {
     }
     rules.apply_overrides(&mut report, complete);
     let (specs, places) = specs(&config, rules);
+    tls_only::warn(&mut report, &specs, &places);
     let rules = compile(&mut report, &specs, &places);
     if let Some(rules) = &rules {
         unmatched::warn(&mut report, &config, rules, &origins);

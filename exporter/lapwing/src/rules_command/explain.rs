@@ -8,7 +8,7 @@ use lapwing_engine::spec::{
 };
 
 use super::list;
-use crate::config::Loaded;
+use crate::config::{Loaded, OnOff};
 
 /// Writes the rule as TOML, with comments that say what follows from it.
 pub(super) fn write(loaded: &Loaded, id: &str, out: &mut dyn Write) -> io::Result<()> {
@@ -19,17 +19,21 @@ pub(super) fn write(loaded: &Loaded, id: &str, out: &mut dyn Write) -> io::Resul
         return file(watch, loaded.config.file.enabled, out);
     }
     if let Some(rule) = loaded.specs.network.iter().find(|rule| rule.common.id == id) {
-        return network(rule, loaded.config.network.enabled, out);
+        return network(rule, loaded, out);
     }
     Ok(())
 }
 
-fn network(rule: &NetworkRule, sensor: bool, out: &mut dyn Write) -> io::Result<()> {
-    head("network.rule", &rule.common, sensor, out)?;
-    let (protocol, about) = match rule.protocol {
-        NetworkProtocol::Tcp => ("tcp", "connections, and the bytes that they carry"),
-        NetworkProtocol::Http => ("http", "HTTP, plain or by TLS"),
-        NetworkProtocol::Https => ("https", "HTTP by TLS only"),
+fn network(rule: &NetworkRule, loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
+    head("network.rule", &rule.common, loaded.config.network.enabled, out)?;
+    let (protocol, about) = match (rule.protocol, loaded.config.network.https) {
+        (NetworkProtocol::Tcp, _) => ("tcp", "connections, and the bytes that they carry"),
+        (NetworkProtocol::Http, OnOff::On) => ("http", "HTTP, plain or by TLS"),
+        (NetworkProtocol::Http, OnOff::Off) => ("http", "HTTP; not by TLS: https = \"off\" in [network]"),
+        (NetworkProtocol::Https, OnOff::On) => ("https", "HTTP by TLS only"),
+        (NetworkProtocol::Https, OnOff::Off) => {
+            ("https", "HTTP by TLS only: nothing, with https = \"off\" in [network]")
+        }
     };
     writeln!(out, "protocol = {protocol:?} # {about}")?;
     if let Some(event) = rule.event {

@@ -213,6 +213,9 @@ fn incomplete(state: &State) -> Vec<IncompleteCount> {
         ("http_malformed", state.streams.malformed),
         ("http_partial", state.streams.partial),
         ("http_unpaired", state.streams.unpaired),
+        ("http2_unread", state.streams.http2),
+        ("upgrade_unread", state.streams.upgraded),
+        ("tls_peer_unknown", state.streams.unknown_peers),
     ]
     .map(|(reason, count)| IncompleteCount { reason, count })
     .to_vec()

@@ -35,6 +35,10 @@ impl Attributes {
         self.push(key, AnyValue::Double(value));
     }
 
+    pub(super) fn flag(&mut self, key: &'static str, value: bool) {
+        self.push(key, AnyValue::Boolean(value));
+    }
+
     /// Nothing for an empty list.
     pub(super) fn texts<S: AsRef<str>>(&mut self, key: &'static str, values: &[S]) {
         let values = values.iter().map(|v| v.as_ref().to_owned().into()).collect();

@@ -33,6 +33,9 @@ pub(super) fn about_network(a: &mut Attributes, network: &NetworkView, http: Opt
     if let Some(duration) = network.duration {
         a.double("lapwing.network.duration", duration);
     }
+    if network.tls {
+        a.flag("tls.established", true);
+    }
     a.maybe_text("lapwing.network.excerpt", network.excerpt.as_deref());
     if http.is_some() {
         a.text("network.protocol.name", "http");
