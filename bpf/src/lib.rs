@@ -13,6 +13,7 @@ mod cost;
 pub mod decode;
 mod faults;
 mod file;
+mod fill;
 mod hooks;
 mod libbpf_log;
 mod loader;
@@ -36,6 +37,7 @@ mod watch;
 mod wire;
 
 pub use cost::{Loss, ProgramCost};
+pub use fill::KernelTable;
 pub use hooks::{HookState, State};
 pub use options::Options;
 pub use present::{Present, present};

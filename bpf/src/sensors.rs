@@ -25,7 +25,7 @@ use crate::{
     tls::{self, Tls, TlsObject},
     unavailable::{ApplyError, Unavailable, memory_advice},
     watch::{InstallError, Watches},
-    wire::{lw_config, lw_want},
+    wire::{lw_config, lw_sensor, lw_stage, lw_want},
 };
 
 /// The loaded programs. Dropping it detaches everything.
@@ -120,7 +120,9 @@ impl Sensors {
         let anew = wants_credentials(interest) && self.config.flags & lw_want::LW_WANT_CREDENTIALS.0 == 0;
         self.configure(interest, !anew)
             .map_err(|error| ApplyError(error.to_string()))?;
+        let before = self.states.clone();
         self.choose(interest, None);
+        self.prove(&before);
         if anew {
             // What was remembered before is old, and would look like changes that no call made.
             self.forget_credentials();
@@ -261,6 +263,35 @@ impl Sensors {
             0
         };
         self.base.configure(&self.config)
+    }
+
+    /// Whether what a reload has newly attached delivers, as far as that can be seen without CAP_SYS_ADMIN, which is dropped by then: the agent's
+    /// own connection must be counted as its own. One that is not says so in its state.
+    fn prove(&mut self, before: &[HookState]) {
+        let was_attached = |state: &HookState| before.contains(state);
+        let new = |state: &HookState| {
+            state.sensor == Sensor::Network && state.state == State::Attached && !was_attached(state)
+        };
+        if !self
+            .states
+            .iter()
+            .any(|state| new(state) && state.hook == "network-flow")
+            || self.config.self_pid == 0
+        {
+            return;
+        }
+        let own = |base: &Base| base.count(lw_sensor::LW_NETWORK, lw_stage::LW_SELF);
+        let counted = own(&self.base);
+        crate::net::act();
+        if own(&self.base) > counted {
+            return;
+        }
+        for state in self.states.iter_mut().filter(|state| new(state)) {
+            state.state = State::Refused {
+                why: "attached by a reload, but it did not notice the agent's own connection; a restart tries again"
+                    .to_owned(),
+            };
+        }
     }
 
     fn lifecycle_refused(&self) -> Option<String> {

@@ -1,6 +1,7 @@
 //! The life of the agent, from top to bottom.
 
 mod doors;
+mod fill;
 mod heart;
 mod purpose;
 mod reload;
@@ -130,6 +131,7 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, purpose: &Purpose) -> Re
             heart,
             alive,
             unwatched,
+            fill: fill::Fill::default(),
         };
         // The first scrape finds every series, and those active that were it before.
         if let Some(state) = agent.pipeline.state().await {
@@ -231,6 +233,8 @@ struct Agent {
     alive: Option<Alive>,
     /// How long nobody watched before this start.
     unwatched: Option<Unwatched>,
+    /// How full the kernel's tables are.
+    fill: fill::Fill,
 }
 
 /// Why the agent ends.
@@ -293,6 +297,7 @@ impl Agent {
         let poll = self.poller.state();
         let mut snapshot = report::snapshot(state, &self.sensors, poll, &self.last_alerts, &self.heart);
         snapshot.unwatched = self.unwatched.clone();
+        snapshot.kernel_tables = self.fill.of(&self.sensors, now);
         self.metrics.publish(snapshot);
     }
 

@@ -287,6 +287,10 @@ impl Stream {
         if start > self.offset {
             self.wait(start, length, data, bounds, budget, sink);
         } else {
+            if self.queue.disputes(start, data) {
+                budget.counters.conflicts += 1;
+                sink(start, Piece::Conflict, budget);
+            }
             self.deliver(length, data, budget, sink);
             self.drain(budget, sink);
         }

@@ -128,9 +128,26 @@ families! {
         TABLE_CAPACITY = Gauge "lapwing_table_capacity" ["table"]
             "Most entries of the engine's tables"
             "processes: process.max_processes. subjects: score.max_subjects for each kind.";
+        KERNEL_TABLE_ENTRIES = Gauge "lapwing_kernel_table_entries" ["table"]
+            "Entries of the tables that the probes keep in the kernel, counted every ten seconds"
+            "At its capacity: the entry that was not used for longest gives way. connections: raise network.max_flows.";
+        KERNEL_TABLE_CAPACITY = Gauge "lapwing_kernel_table_capacity" ["table"]
+            "Most entries of the tables in the kernel"
+            "connections: network.max_flows.";
         TABLE_EVICTIONS = Counter "lapwing_table_evictions" ["table"]
             "Entries pushed out of a full table"
             "processes: alerts may lack ancestors, raise process.max_processes. subjects: scores are forgotten early, raise score.max_subjects.";
+    }
+    "Network" {
+        NETWORK_BYTES = Counter "lapwing_network_bytes" ["fate"]
+            "Bytes of connections that the kernel passed on for rules to read: read in order, repeated by the sender, missing (lost on the way to the agent, or not copied since a message was past its budget), or not_kept (of a body, since network.max_buffered was used up)"
+            "rate() of fate=\"read\" is the load of the network rules. missing is normal for large transfers; together with lapwing_events_lost_total{sensor=\"network\"} it means that network_ring is too small.";
+        NETWORK_MESSAGES = Counter "lapwing_network_messages" ["kind"]
+            "HTTP requests and responses that were read, plain or from TLS libraries"
+            "Requests without responses: the answers were lost, or servers do not answer.";
+        TLS_OBJECTS = Gauge "lapwing_tls_objects" []
+            "Files (libraries, programs) whose TLS functions are probed now"
+            "0 with network.https on: no process maps a library that can be read.";
     }
     "Outputs" {
         OUTPUT_SENT = Counter "lapwing_output_sent" ["output"]
@@ -162,6 +179,9 @@ families! {
         CONFIG_LOADS = Counter "lapwing_config_loads" []
             "Loads that succeeded, the first at the start included"
             "Reloads that nobody asked for are worth a look.";
+        CONFIG_UNATTACHED = Gauge "lapwing_config_hooks_unattached" []
+            "Hooks that the rules of the last load need and that could not be attached in any flavour"
+            "Alert on > 0. After a reload a restart may help, since the agent has given up most capabilities: lapwing probes and the log say which hooks and why.";
         CONFIG_FAILURES = Counter "lapwing_config_load_failures" []
             "Loads that were refused; the old configuration stayed"
             "See lapwing_config_last_load_successful.";

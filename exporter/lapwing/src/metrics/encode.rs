@@ -68,6 +68,7 @@ impl Collector for Scrape {
         self.sensors(&mut page)?;
         self.programs(&mut page)?;
         self.engine(&mut page)?;
+        self.network(&mut page)?;
         self.outputs(&mut page)?;
         self.config(&mut page)?;
         self.http(&mut page)?;

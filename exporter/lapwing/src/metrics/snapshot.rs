@@ -39,6 +39,12 @@ pub struct Snapshot {
     pub queues: Vec<QueueDepth>,
     /// Bounded tables of the engine (`processes`, `subjects`, `folds`).
     pub tables: Vec<TableSize>,
+    /// Tables of the kernel's side, some seconds old.
+    pub kernel_tables: Vec<KernelTableSize>,
+    /// Hooks that the rules need and that are attached in no flavour.
+    pub unattached: u64,
+    /// What was read of connections.
+    pub network: NetworkTotals,
     /// Sensors and their state.
     pub sensors: Vec<SensorInfo>,
     /// Hooks and their state, as `lapwing probes` shows them.
@@ -184,6 +190,28 @@ pub struct TableSize {
     pub capacity: u64,
     /// Entries pushed out because it was full, in total.
     pub evicted: u64,
+}
+
+/// A table of the kernel's side.
+#[derive(Debug, Clone, Serialize)]
+pub struct KernelTableSize {
+    /// Which: `connections`, ...
+    pub name: &'static str,
+    /// Entries when it was last counted.
+    pub entries: u64,
+    /// Most entries.
+    pub capacity: u64,
+}
+
+/// What was read of connections. All of them only grow.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct NetworkTotals {
+    /// Bytes by what became of them: `read`, `repeated`, `missing`, `not_kept`.
+    pub bytes: Vec<(&'static str, u64)>,
+    /// Messages by kind: `request`, `response`.
+    pub messages: Vec<(&'static str, u64)>,
+    /// Files whose TLS functions are probed now.
+    pub tls_objects: u64,
 }
 
 /// A sensor.

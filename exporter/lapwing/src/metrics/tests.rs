@@ -11,8 +11,8 @@ use lapwing_engine::{event::Sensor, spec::Severity};
 
 use super::{
     snapshot::{
-        AlertCount, AlertRef, EventCount, HookInfo, IncompleteCount, LossCount, ProgramCount, QueueDepth, RuleCount,
-        ScoreMax, SensorInfo, SensorState, Silences, TableSize,
+        AlertCount, AlertRef, EventCount, HookInfo, IncompleteCount, KernelTableSize, LossCount, NetworkTotals,
+        ProgramCount, QueueDepth, RuleCount, ScoreMax, SensorInfo, SensorState, Silences, TableSize,
     },
     *,
 };
@@ -105,6 +105,17 @@ fn full() -> Snapshot {
             capacity: 20,
             evicted: 3,
         }],
+        kernel_tables: vec![KernelTableSize {
+            name: "connections",
+            entries: 3,
+            capacity: 30,
+        }],
+        unattached: 1,
+        network: NetworkTotals {
+            bytes: vec![("read", 100), ("missing", 5)],
+            messages: vec![("request", 3)],
+            tls_objects: 2,
+        },
         sensors: vec![SensorInfo {
             sensor: Sensor::File,
             state: SensorState::Degraded,

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use lapwing_engine::rule::RuleSet;
 use tokio::time::Instant;
 
-use super::{Agent, LAST_ALERTS, compile, count, report};
+use super::{Agent, LAST_ALERTS, compile, count, fill::Fill, report};
 use crate::{
     config::{self, Loaded},
     log::LogHandle,
     outputs::Outputs,
     pipeline::Reload,
+    probes::unattached,
     replay,
 };
 
@@ -22,6 +23,13 @@ impl Agent {
                 self.metrics
                     .config_loaded(report::config_info(&self.loaded), self.loaded.config.metrics.max_rules);
                 tracing::info!(hash = self.loaded.hash, rules = count(&self.loaded), "reloaded");
+                for (hook, why) in unattached(&self.sensors.hooks()) {
+                    tracing::error!(
+                        hook,
+                        why,
+                        "the rules need it, and the reload could not attach it; a restart, which has all capabilities, may"
+                    );
+                }
             }
             Err(why) => {
                 self.metrics.config_refused();
@@ -62,6 +70,7 @@ impl Agent {
         self.say_what_needs_a_restart(&loaded);
         self.poller.configure(&loaded.config);
         self.loaded = loaded;
+        self.fill = Fill::default();
         Ok(())
     }
 

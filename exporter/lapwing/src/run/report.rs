@@ -20,8 +20,8 @@ use crate::{
     metrics::{
         ConfigInfo, Snapshot,
         snapshot::{
-            AlertCount, AlertRef, EventCount, HookInfo, IncompleteCount, LossCount, ProgramCount, QueueDepth,
-            RuleCount, ScoreMax, SensorInfo, SensorState, Silences, TableSize,
+            AlertCount, AlertRef, EventCount, HookInfo, IncompleteCount, LossCount, NetworkTotals, ProgramCount,
+            QueueDepth, RuleCount, ScoreMax, SensorInfo, SensorState, Silences, TableSize,
         },
     },
     outputs::WallClock,
@@ -93,6 +93,9 @@ pub fn snapshot(
                 evicted: table.evicted,
             })
             .collect(),
+        kernel_tables: Vec::new(),
+        unattached: unattached(&hooks).len() as u64,
+        network: network(state, sensors),
         sensors: sensor_states(&hooks, heart),
         hooks: hooks
             .iter()
@@ -115,6 +118,20 @@ pub fn snapshot(
             .collect(),
         alertmanager,
         map_memory: sensors.map_memory(),
+    }
+}
+
+fn network(state: &State, sensors: &Sensors) -> NetworkTotals {
+    let streams = &state.streams;
+    NetworkTotals {
+        bytes: vec![
+            ("read", streams.bytes),
+            ("repeated", streams.repeated_bytes),
+            ("missing", streams.gap_bytes),
+            ("not_kept", streams.refused_bytes),
+        ],
+        messages: vec![("request", streams.requests), ("response", streams.responses)],
+        tls_objects: sensors.tls_objects().len() as u64,
     }
 }
 

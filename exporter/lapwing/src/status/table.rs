@@ -18,6 +18,7 @@ pub(super) fn render(status: &Value, bold: bool) -> String {
     page.counts("Lost", &status["losses"], &["sensor", "stage"], "nothing");
     page.counts("Known in part", &status["incomplete"], &["reason"], "none");
     page.counts("Alerts", &status["alerts"], &["rule", "severity"], "none yet");
+    page.network(status);
     page.outputs(&status["outputs"]);
     page.masks(&status["alertmanager"]);
     page.bounded(status);
@@ -126,6 +127,41 @@ impl Page {
         }
     }
 
+    /// What is read of connections; nothing where no network hook is attached.
+    fn network(&mut self, status: &Value) {
+        let attached = |hook: &&Value| text(hook, "sensor") == "network" && text(hook, "state") == "attached";
+        let hooks: Vec<&Value> = list(&status["hooks"]).iter().filter(attached).collect();
+        if hooks.is_empty() {
+            return;
+        }
+        self.heading("Network");
+        let of = |kind: &str, name: &str| {
+            let pairs = list(&status["network"][kind]);
+            pairs
+                .iter()
+                .find(|pair| pair[0] == name)
+                .map_or(0, |pair| number(&pair[1]))
+        };
+        line!(
+            self,
+            "  HTTP: {} requests, {} responses; {} bytes read, {} missing, {} repeated, {} not kept",
+            of("messages", "request"),
+            of("messages", "response"),
+            of("bytes", "read"),
+            of("bytes", "missing"),
+            of("bytes", "repeated"),
+            of("bytes", "not_kept")
+        );
+        match hooks.iter().any(|hook| text(hook, "hook") == "tls-library") {
+            true => line!(
+                self,
+                "  TLS: {} libraries and programs probed",
+                number(&status["network"]["tls_objects"])
+            ),
+            false => line!(self, "  TLS: not read"),
+        }
+    }
+
     fn outputs(&mut self, outputs: &Value) {
         self.heading("Outputs");
         for output in list(outputs) {
@@ -209,6 +245,16 @@ impl Page {
                 of("entries"),
                 of("capacity"),
                 of("evicted")
+            );
+        }
+        for table in list(&status["kernel_tables"]) {
+            let of = |key| number(&table[key]);
+            let name = text(table, "name");
+            line!(
+                self,
+                "  {name:<18} {} of {} in the kernel",
+                of("entries"),
+                of("capacity")
             );
         }
         let of = |key| number(&status[key]);

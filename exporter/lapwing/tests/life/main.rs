@@ -7,6 +7,8 @@ mod receivers;
 #[path = "../common/servers.rs"]
 mod servers;
 
+#[allow(dead_code)] // what `hostile` asks
 mod agent;
 mod beside;
+mod reload;
 mod restart;

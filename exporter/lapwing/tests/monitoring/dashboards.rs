@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     agent::{Agent, skipped},
     http::{escaped, get_json},
-    servers::{PATIENCE, venv},
+    servers::{PATIENCE, venv, wait_until},
     shipped,
     stack::{Alertmanager, Prometheus},
 };
@@ -185,7 +185,7 @@ fn every_expression_returns_data() {
         return;
     }
     let alertmanager = Alertmanager::start();
-    let agent = Agent::start(&alertmanager.config());
+    let agent = Agent::start(&format!("{}\n[network]\nenabled = true\n", alertmanager.config()));
     let prometheus = Prometheus::start(agent.metrics, alertmanager.address);
     live(&agent, &alertmanager, &prometheus);
 
@@ -193,6 +193,11 @@ fn every_expression_returns_data() {
     assert!(expressions.len() > 70, "{}", expressions.len());
     let answered = |expression: &str| prometheus.query(expression).iter().any(|(_, value)| value.is_finite());
     assert!(!answered("rate(lapwing_no_such_metric[1m])"));
+    // What is asked of Prometheus is traffic.
+    assert!(!answered("sum(lapwing_network_messages_total) > 1e12"));
+    let seen =
+        || answered("sum(lapwing_network_messages_total) > 0") && answered("sum(lapwing_network_bytes_total) > 0");
+    wait_until("requests among what the agent read", seen);
     let unanswered = || -> Vec<_> {
         let empty = |(_, expression): &&(String, String)| !answered(expression);
         expressions.iter().filter(empty).collect()

@@ -102,6 +102,13 @@ impl Queue {
         Ok(differs)
     }
 
+    /// Whether what is in order now says something else than what waits in its place, which Linux drops for it.
+    pub fn disputes(&self, start: u64, data: &[u8]) -> bool {
+        let end = start + data.len() as u64;
+        let mut in_reach = self.held.iter().take_while(|held| held.start < end);
+        in_reach.any(|held| held.differs(start, data))
+    }
+
     /// The first segment, when it starts at `offset` or before.
     pub fn take(&mut self, offset: u64, budget: &mut Budget) -> Option<Held> {
         if self.first()? > offset {

@@ -101,7 +101,7 @@ fn of(segments: &[(i64, &str)]) -> String {
 
 #[test]
 fn order_repetition_and_overlap() {
-    let cases: [(&[(i64, &str)], &str); 14] = [
+    let cases: [(&[(i64, &str)], &str); 17] = [
         (&[(0, "abc"), (3, "def")], "abcdef"),
         (&[(3, "def"), (0, "abc")], "abcdef"),
         (&[(6, "ghi"), (3, "def"), (0, "abc")], "abcdefghi"),
@@ -122,6 +122,10 @@ fn order_repetition_and_overlap() {
         // Overlapping in part: the one that starts first gives the common bytes, whichever came first.
         (&[(4, "XXgh"), (2, "cdef"), (0, "ab")], "!abcdefgh"),
         (&[(2, "cdef"), (4, "XXgh"), (0, "ab")], "!abcdefgh"),
+        // What comes in order goes before what waits in its place, wholly or in part.
+        (&[(2, "XX"), (0, "abcd")], "!abcd"),
+        (&[(2, "XXef"), (0, "abcd")], "!abcdef"),
+        (&[(2, "cdef"), (0, "abcd")], "abcdef"),
     ];
     for (segments, stream) in cases {
         assert_eq!(of(segments), stream, "{segments:?}");

@@ -39,6 +39,7 @@ impl Scrape {
         page.gauge(&c::CONFIG_LOADED, config.loaded_at)?;
         page.gauge(&c::CONFIG_SUCCESSFUL, u64::from(config.last_succeeded))?;
         page.counter(&c::CONFIG_LOADS, config.loads)?;
+        page.gauge(&c::CONFIG_UNATTACHED, self.published.snapshot.unattached)?;
         page.counter(&c::CONFIG_FAILURES, config.refusals)
     }
 

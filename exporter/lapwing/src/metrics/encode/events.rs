@@ -63,6 +63,20 @@ impl Scrape {
         page.gauges(&c::QUEUE_CAPACITY, s.queues.iter().map(|q| ([q.name], q.capacity)))?;
         page.gauges(&c::TABLE_ENTRIES, s.tables.iter().map(|t| ([t.name], t.entries)))?;
         page.gauges(&c::TABLE_CAPACITY, s.tables.iter().map(|t| ([t.name], t.capacity)))?;
+        let kernel = || s.kernel_tables.iter();
+        page.gauges(&c::KERNEL_TABLE_ENTRIES, kernel().map(|t| ([t.name], t.entries)))?;
+        page.gauges(&c::KERNEL_TABLE_CAPACITY, kernel().map(|t| ([t.name], t.capacity)))?;
         page.counters(&c::TABLE_EVICTIONS, s.tables.iter().map(|t| ([t.name], t.evicted)))
+    }
+
+    pub(super) fn network(&self, page: &mut Page) -> Result<(), Error> {
+        let network = &self.published.snapshot.network;
+        page.counters(
+            &c::NETWORK_BYTES,
+            network.bytes.iter().map(|(fate, count)| ([*fate], *count)),
+        )?;
+        let messages = network.messages.iter().map(|(kind, count)| ([*kind], *count));
+        page.counters(&c::NETWORK_MESSAGES, messages)?;
+        page.gauge(&c::TLS_OBJECTS, network.tls_objects)
     }
 }
