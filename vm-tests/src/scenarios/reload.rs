@@ -1,22 +1,32 @@
 //! SIGHUP: a good file takes over at once, a bad one changes nothing and is told.
 
-use std::{path::Path, time::Duration};
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    time::Duration,
+};
 
 use rustix::process::Signal;
 
 use crate::{
     act::Act,
     agent::Agent,
-    error::Result,
+    error::{Context, Error, Result},
     place::Place,
     scenario::{Expected, check, observe},
     scenarios::Check,
 };
 
 const BOUND: Duration = Duration::from_secs(10);
+/// Loading takes a while in a guest without hardware virtualisation.
+const GENEROUS: Duration = Duration::from_secs(60);
 
 pub fn checks() -> Vec<Check> {
-    vec![Check::new("reload-good-and-bad", reload)]
+    vec![
+        Check::new("reload-good-and-bad", reload),
+        Check::new("reload-attaches-sensors-with-the-capabilities-left", sensors),
+    ]
 }
 
 fn watch(id: &str, path: &Path) -> String {
@@ -63,5 +73,65 @@ fn reload() -> Result<()> {
     })?;
     check(&seen("first"), &observe(&agent, &touch(&first, "c"), 1)?)?;
     check(&seen("second"), &observe(&agent, &touch(&second, "c"), 1)?)?;
+    agent.stop()
+}
+
+/// Closes a step: the only rule that the agent starts with.
+const FENCE: &str = "defaults = false\n---\n[[process.rule]]\nid = \"fence\"\nevent = \"bin-execution\"\nsuccess_severity = \"low\"\n\
+    points = 0\nwhen = 'proc.exepath pmatch (\"/tmp\")'\n";
+
+/// Rules that need sensors which were not attached when capabilities were dropped.
+fn sensors() -> Result<()> {
+    let place = Place::new("reload-sensors")?;
+    let agent = Agent::start("production", FENCE)?;
+    let is_ok = |agent: &Agent, sensor: &str| -> Result<bool> {
+        Ok(agent
+            .metrics()?
+            .sum("lapwing_sensor_state", &[("sensor", sensor), ("state", "ok")])
+            == 1)
+    };
+    if is_ok(&agent, "file")? || is_ok(&agent, "network")? {
+        return Err(Error("a sensor is attached that no rule needs".into()));
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").context("bind")?;
+    let address = listener.local_addr().context("address")?;
+    let files = format!("{FENCE}{}", watch("made", &place.plain));
+    let all = format!(
+        "{files}[network]\nenabled = true\n[[network.rule]]\nid = \"asked\"\nprotocol = \"http\"\ndirection = \"incoming\"\nseverity = \"low\"\n\
+         when = 'http.path = \"/asked\" and net.local.port = {}'\n",
+        address.port()
+    );
+    let made = [Expected {
+        rule: "made",
+        sensor: "file",
+        event: "file.create",
+        ..Expected::default()
+    }];
+    let touch = |name: &str| Act::new("touch", &[&place.plain.join(name).display().to_string()]);
+
+    for (config, sensor) in [(&files, "file"), (&all, "network")] {
+        agent.write_config(config)?;
+        agent.signal(Signal::HUP)?;
+        agent.wait_until(&format!("the {sensor} sensor is attached"), GENEROUS, |agent| {
+            is_ok(agent, sensor)
+        })?;
+        check(&made, &observe(&agent, &touch(sensor), 1)?)?;
+    }
+    let mut client = TcpStream::connect(address).context("connect")?;
+    let (mut server, _) = listener.accept().context("accept")?;
+    client
+        .write_all(b"GET /asked HTTP/1.1\r\nHost: here\r\n\r\n")
+        .context("request")?;
+    server.read(&mut [0; 512]).context("request")?;
+    agent.wait_until("the request is told", GENEROUS, |agent| {
+        Ok(agent.alerts()?.iter().any(|alert| alert["rule"] == "asked"))
+    })?;
+    let unattached = agent.metrics()?.sum("lapwing_config_hooks_unattached", &[]);
+    if unattached > 0 {
+        return Err(Error(format!(
+            "{unattached} hooks are not attached\n{}",
+            agent.log_end()
+        )));
+    }
     agent.stop()
 }
