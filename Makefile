@@ -27,9 +27,8 @@ test: ## Every test: units, host scenarios (root), guests with Debian's 5.10 and
 	@KERNELS="$(KERNEL)" FUZZ_SECONDS=$(FUZZ_SECONDS) bash scripts/test.sh
 
 vm: ## Every scenario on every kernel of the matrix, in QEMU (KERNEL=, SCENARIO=, FLAVOUR=; PAGE=1 writes docs/kernels.md)
-	@bash scripts/setup.sh build vm vm-arm64
+	@bash scripts/setup.sh build vm
 	cargo build --release --workspace --bins
-	@bash scripts/build-arm64.sh
 	target/release/vm-tests $(addprefix --kernel ,$(KERNEL)) $(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(PAGE),--page) \
 	    $(if $(SCENARIO),--scenarios $(SCENARIO))
 

@@ -28,8 +28,7 @@ cd /root
 sh /.vm/command </dev/null
 code=$?
 sync
-# Where there is no second line the console has to do.
-if [ -c /dev/ttyS1 ] && [ "$(uname -m)" = x86_64 ]; then echo "$code" >/dev/ttyS1; else echo "@exit $code"; fi
+echo "$code" >/dev/ttyS1
 # The serial line is emptied before the machine goes.
 sleep 0.2
 poweroff -f

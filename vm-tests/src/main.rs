@@ -28,7 +28,7 @@ use vm_tests::{
 /// Runs the scenarios on stock Debian kernels (QEMU TCG): without arguments all of them on every kernel of the table, in both flavours.
 #[derive(Parser)]
 struct Args {
-    /// A kernel of the table (5.10, 6.1, ..., newest, 6.12-arm64); all when none is given.
+    /// A kernel of the table (5.10, 6.1, ..., newest); all when none is given.
     #[arg(long = "kernel", value_name = "NAME")]
     kernels: Vec<String>,
     /// Only scenarios whose names contain one of these.
@@ -52,9 +52,9 @@ struct Args {
     /// Puts the results into docs/kernels.md.
     #[arg(long)]
     page: bool,
-    /// Instead: fetches what a lapwing for arm64 is linked with, and prints where it is.
-    #[arg(long, hide = true)]
-    arm64_sysroot: bool,
+    /// Runs nothing: takes the results from the consoles that earlier runs left.
+    #[arg(long)]
+    from_consoles: bool,
     /// Looks for newer packages than those that are there.
     #[arg(long)]
     fetch: bool,
@@ -80,10 +80,6 @@ fn main() -> ExitCode {
     let done = match (&args.exec, &args.refusals) {
         (Some(command), _) => exec(&args, command),
         (None, Some(filters)) => run_refusals(&args, filters),
-        (None, None) if args.arm64_sysroot => programs::arm64_sysroot(&cache()).map(|path| {
-            println!("{}", path.display());
-            0
-        }),
         (None, None) => all(&args),
     };
     match done {
@@ -162,7 +158,7 @@ fn run_refusals(args: &Args, filters: &[String]) -> Result<i32> {
         for guest in refusals::boots(filters)? {
             let load = Load {
                 command: format!("scenario-runner refusals {}", guest.cases.join(" ")),
-                files: programs::for_guest(row.arch)?,
+                files: programs::for_guest()?,
                 ..Load::default()
             };
             let options = Options {
@@ -190,7 +186,10 @@ fn all(args: &Args) -> Result<i32> {
         show: watched,
         ..args.options()
     };
-    let done = matrix::run(jobs, args.jobs, &options, &cache(), |one| show(one, watched))?;
+    let done = match args.from_consoles {
+        true => matrix::earlier(jobs, &cache()),
+        false => matrix::run(jobs, args.jobs, &options, &cache(), |one| show(one, watched))?,
+    };
     let bad: Vec<String> = done
         .iter()
         .filter(|one| !one.is_good())
@@ -228,7 +227,7 @@ fn jobs(args: &Args) -> Result<Vec<Job>> {
     let mut jobs = Vec::new();
     for row in args.rows()? {
         let kernel = kernel::get(row, &cache(), args.fetch)?;
-        let files = programs::for_guest(row.arch)?;
+        let files = programs::for_guest()?;
         for flavour in &flavours {
             jobs.extend(boots.iter().map(|boot| Job {
                 row,

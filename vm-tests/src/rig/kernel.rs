@@ -9,12 +9,15 @@ use crate::{
     error::{Context, Error, Result},
     rig::{
         apt::Apt,
-        table::{Arch, Row, preferred},
+        table::{Row, preferred},
     },
 };
 
 /// So many releases are tried: the newest may be missing from a mirror that is being updated.
 const TRIES: usize = 3;
+
+/// The kernels built for clouds: small, and all that is needed is built in.
+const FLAVOUR: &str = "-cloud-amd64";
 
 /// A kernel that can be booted.
 #[derive(Debug, Clone)]
@@ -23,8 +26,6 @@ pub struct Kernel {
     pub release: String,
     /// vmlinuz.
     pub image: PathBuf,
-    /// For which machine.
-    pub arch: Arch,
     /// `lib/modules/RELEASE` of its package, if there is one.
     pub modules: Option<PathBuf>,
 }
@@ -33,7 +34,7 @@ pub struct Kernel {
 /// Nothing is written elsewhere.
 pub fn get(row: &Row, cache: &Path, anew: bool) -> Result<Kernel> {
     let home = cache.join("kernels").join(row.name);
-    let there = unpacked(&home, row.arch);
+    let there = unpacked(&home);
     if let Some(kernel) = &there
         && !anew
     {
@@ -49,12 +50,11 @@ pub fn get(row: &Row, cache: &Path, anew: bool) -> Result<Kernel> {
 }
 
 fn fetch(row: &Row, cache: &Path, home: &Path) -> Result<Kernel> {
-    let apt = Apt::new(&cache.join("apt").join(row.name), row.arch, row.suites)?;
+    let apt = Apt::new(&cache.join("apt").join(row.name), row.suites)?;
     let packages = apt.packages("linux-")?;
-    let end = format!("-cloud-{}", row.arch.debian());
     let release_of = |package: &String| {
         let release = KINDS.iter().find_map(|kind| package.strip_prefix(kind))?;
-        release.ends_with(&end).then(|| release.to_owned())
+        release.ends_with(FLAVOUR).then(|| release.to_owned())
     };
     let releases = preferred(row.series, packages.iter().filter_map(release_of).collect());
     let mut problems = Vec::new();
@@ -62,7 +62,7 @@ fn fetch(row: &Row, cache: &Path, home: &Path) -> Result<Kernel> {
         let parts = KINDS.iter().map(|kind| format!("{kind}{release}"));
         let parts: Vec<String> = parts.filter(|part| packages.contains(part)).collect();
         match apt.unpack(&parts, home) {
-            Ok(()) => match unpacked(home, row.arch) {
+            Ok(()) => match unpacked(home) {
                 Some(kernel) => return Ok(kernel),
                 None => problems.push(format!("no boot/vmlinuz-* in {}", parts.join(", "))),
             },
@@ -70,7 +70,7 @@ fn fetch(row: &Row, cache: &Path, home: &Path) -> Result<Kernel> {
         }
     }
     if releases.is_empty() {
-        problems.push(format!("no package linux-image-*{end} in {:?}", row.suites));
+        problems.push(format!("no package linux-image-*{FLAVOUR} in {:?}", row.suites));
     }
     Err(Error(format!("no kernel {}: {}", row.name, problems.join("; "))))
 }
@@ -79,7 +79,7 @@ fn fetch(row: &Row, cache: &Path, home: &Path) -> Result<Kernel> {
 const KINDS: [&str; 4] = ["linux-image-", "linux-binary-", "linux-modules-", "linux-base-"];
 
 /// The image that unpacked packages left in `home`.
-fn unpacked(home: &Path, arch: Arch) -> Option<Kernel> {
+fn unpacked(home: &Path) -> Option<Kernel> {
     // Where a merged /usr is not made by links, boot lies below it.
     let directories = ["boot", "usr/boot", "usr/lib/kernel"].map(|directory| home.join(directory));
     let entries = directories.iter().flat_map(fs::read_dir).flatten().flatten();
@@ -107,7 +107,6 @@ fn unpacked(home: &Path, arch: Arch) -> Option<Kernel> {
     Some(Kernel {
         release,
         image,
-        arch,
         modules,
     })
 }

@@ -156,6 +156,21 @@ fn one(job: Job, options: &Options, cache: &Path, consoles: &Path) -> Done {
     }
 }
 
+/// What the consoles of earlier runs have of these jobs, those that did not get to their end included.
+pub fn earlier(jobs: Vec<Job>, cache: &Path) -> Vec<Done> {
+    let read = |job: Job| {
+        let console = fs::read_to_string(cache.join("consoles").join(format!("{}.log", job.name()))).ok()?;
+        Some(Done {
+            lines: Line::all(&console),
+            costs: Cost::all(&console),
+            problem: None,
+            seconds: 0.0,
+            job,
+        })
+    };
+    jobs.into_iter().filter_map(read).collect()
+}
+
 /// A guest that went down has no line for what came after.
 fn complete(mut lines: Vec<Line>, scenarios: &[&str]) -> Vec<Line> {
     for name in scenarios {

@@ -1,6 +1,9 @@
 //! `docs/kernels.md`: what is seen on which kernel, written by a run of the matrix and by nothing else.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 use crate::{
     rig::{
@@ -19,6 +22,8 @@ type Column = (&'static str, Flavour);
 /// What is on the page. A run of some scenarios or kernels changes only what it ran.
 #[derive(Debug, Default, PartialEq)]
 pub struct Page {
+    /// The scenarios that it has a row of.
+    names: BTreeSet<String>,
     /// By row: the release that ran.
     releases: BTreeMap<String, String>,
     /// By scenario and column: the word and why.
@@ -87,6 +92,7 @@ impl Page {
             let Some((name, cells)) = cells.split_first() else {
                 continue;
             };
+            page.names.insert((*name).to_owned());
             for ((row, flavour), cell) in columns().zip(cells) {
                 let (word, note) = cell
                     .split_once(" [")
@@ -111,10 +117,8 @@ impl Page {
     }
 
     /// The names of the scenarios on it.
-    pub fn scenarios(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.cells.keys().map(|(name, _, _)| name.as_str()).collect();
-        names.dedup();
-        names
+    pub fn scenarios(&self) -> BTreeSet<&str> {
+        self.names.iter().map(String::as_str).collect()
     }
 
     /// As Markdown. Only what is in the code is written; what the run had besides (an agent that stops) is not a scenario.
@@ -225,13 +229,14 @@ fn word_of(text: &str) -> Option<Word> {
 
 const INTRODUCTION: &str = "# What Lapwing sees on which kernel
 
-Written by `make vm PAGE=1` (`vm-tests --page`): every scenario of `vm-tests/src/scenarios/` ran on each of these stock Debian kernels under QEMU, with all
-hooks in the function flavour and again with all in the system-call flavour (README says what the flavours are). Do not edit it: run it.
+Written by runs of the scenarios of `vm-tests/src/scenarios/` on these stock Debian kernels under QEMU, with all hooks in the function flavour and again with
+all in the system-call flavour. `make vm PAGE=1` runs everything anew; a run of some (`KERNEL=`, `SCENARIO=`, `FLAVOUR=`) changes what it ran. Do not edit it.
 
 * **seen**: exactly the expected alerts came, complete, and none for the twin that looks alike.
 * **partial**: the alerts came, and name fields that this kernel or flavour tells in part only.
 * **not seen**: nothing is told; the scenario checks that too.
 * **n/a**: the kernel or the guest has no such thing; nothing was tried.
+* **not run**: nobody ran it there since the scenario or the kernel came in.
 
 ";
 
@@ -242,6 +247,8 @@ this kernel does not take the program, or has nothing for it to hook.
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, path::Path};
+
     use super::Page;
     use crate::{scenarios, verdict::Word, world::Flavour};
 
@@ -259,5 +266,17 @@ mod tests {
         assert_eq!(read.cells, page.cells);
         assert_eq!(read.costs, page.costs);
         assert_eq!(read.releases["5.10"], "5.10.0-46");
+    }
+
+    #[test]
+    fn the_page_in_docs_has_exactly_the_scenarios_of_the_code() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/kernels.md");
+        let page = Page::parse(&std::fs::read_to_string(path).unwrap());
+        let wanted: BTreeSet<&str> = scenarios::all().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(
+            page.scenarios(),
+            wanted,
+            "run: target/release/vm-tests --scenario NAME --page"
+        );
     }
 }
