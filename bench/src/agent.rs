@@ -168,6 +168,11 @@ impl Agent {
         })
     }
 
+    /// Nanoseconds of processor time that its threads took so far.
+    pub fn cpu_time(&self) -> Result<f64> {
+        cpu_time_of(self.child.id())
+    }
+
     /// Asks it to end, and waits.
     pub fn stop(mut self) -> Result<()> {
         self.terminate()
@@ -186,6 +191,19 @@ impl Drop for Agent {
     fn drop(&mut self) {
         let _ = self.terminate();
     }
+}
+
+/// Nanoseconds of processor time that the threads of a process took so far.
+pub fn cpu_time_of(pid: u32) -> Result<f64> {
+    let tasks = format!("/proc/{pid}/task");
+    let mut spent = 0.0;
+    for task in fs::read_dir(&tasks).map_err(|error| format!("{tasks}: {error}"))?.flatten() {
+        // Nanoseconds on a processor, waiting for one, time slices; a thread may have ended.
+        let schedstat = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        let first = schedstat.split(' ').next().and_then(|word| word.parse::<f64>().ok());
+        spent += first.unwrap_or(0.0);
+    }
+    Ok(spent)
 }
 
 /// One request; the whole answer.

@@ -142,7 +142,7 @@ fn exec() -> Load {
 }
 
 /// CPU time of this thread and of all children that have ended (proc(5): cutime and cstime), nanoseconds.
-fn family_cpu_time() -> Result<f64> {
+pub fn family_cpu_time() -> Result<f64> {
     let stat = fs::read_to_string("/proc/self/stat").map_err(|error| error.to_string())?;
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
     let ticks = |field: usize| fields.get(field - 3).and_then(|ticks| ticks.parse::<f64>().ok());

@@ -1,7 +1,8 @@
 //! What the network sensor costs a web server: nginx under wrk, over loopback, with more and more of the agent.
 //!
 //! Both ends are on this host, so that every byte is seen twice and wrk takes a processor from nginx: a server whose clients are elsewhere pays
-//! about half. Requests a second are compared with those of the same round without an agent.
+//! about half. Requests a second are compared with those of the same round without an agent; the processor time of server, client and agent
+//! together for a request says the same on a host that has other things to do.
 //!
 //!     lapwing-bench network [--rounds N] [--seconds N] [--lapwing PATH]
 
@@ -17,7 +18,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     Result,
-    agent::{Agent, Workspace},
+    agent::{Agent, Workspace, cpu_time_of},
+    load::family_cpu_time,
     table,
 };
 
@@ -83,7 +85,7 @@ impl Options {
 pub fn run(options: &Options) -> Result<()> {
     let workspace = Workspace::new(&options.lapwing)?;
     let nginx = Nginx::start(&workspace)?;
-    let mut rates = vec![vec![Vec::new(); AGENTS.len()]; PAGES.len()];
+    let mut measured = vec![vec![Vec::new(); AGENTS.len()]; PAGES.len()];
     for round in 0..options.rounds {
         eprintln!("round {} of {}", round + 1, options.rounds);
         for step in 0..AGENTS.len() {
@@ -91,18 +93,19 @@ pub fn run(options: &Options) -> Result<()> {
             let which = (step + round) % AGENTS.len();
             let agent = start(&workspace, AGENTS[which].1, false)?;
             for (page, (_, size)) in PAGES.iter().enumerate() {
-                rates[page][which].push(nginx.requests_a_second(*size, options.seconds)?);
+                measured[page][which].push(nginx.serve(*size, options.seconds, agent.as_ref())?);
             }
             agent.map_or(Ok(()), Agent::stop)?;
         }
     }
-    let met = print(&rates);
+    let met = print(&measured);
     println!(
         "\nProgram runs under the same load, default rules, with the kernel's BPF statistics on (they add 45 to 60 ns to each run):"
     );
     if let Some(agent) = start(&workspace, AGENTS[AGENTS.len() - 1].1, true)? {
         for (_, size) in PAGES {
-            nginx.requests_a_second(size, options.seconds)?;
+            let served = nginx.serve(size, options.seconds, Some(&agent))?;
+            println!("{:.0} requests for {size} bytes", served.requests);
         }
         // The agent counts anew every half second.
         std::thread::sleep(Duration::from_secs(1));
@@ -123,30 +126,41 @@ fn start(workspace: &Workspace, config: Option<&str>, stats: bool) -> Result<Opt
         .transpose()
 }
 
-fn print(rates: &[Vec<Vec<f64>>]) -> bool {
+/// What one run of wrk came to.
+#[derive(Debug, Clone)]
+struct Served {
+    requests: f64,
+    rate: f64,
+    /// Microseconds of processor time for a request: server, client and agent together.
+    cpu: f64,
+}
+
+fn print(measured: &[Vec<Vec<Served>>]) -> bool {
     println!(
-        "{:<16} {:<28} {:>12} {:>24}  aim",
-        "nginx serves", "agent", "requests/s", "of no agent (quartiles)"
+        "{:<16} {:<28} {:>12} {:>24} {:>16} {:>8}  aim",
+        "nginx serves", "agent", "requests/s", "of no agent (quartiles)", "CPU us/request", "ratio"
     );
     let mut met = true;
-    for ((page, _), by_agent) in PAGES.iter().zip(rates) {
+    for ((page, _), by_agent) in PAGES.iter().zip(measured) {
         for ((agent, _), measured) in AGENTS.iter().zip(by_agent) {
-            let ratios = measured.iter().zip(&by_agent[0]).map(|(with, without)| with / without);
-            let (low, ratio, high) = table::spread(ratios.collect());
-            let (_, rate, _) = table::spread(measured.clone());
+            let rounds = || measured.iter().zip(&by_agent[0]);
+            let (low, ratio, high) = table::spread(rounds().map(|(with, without)| with.rate / without.rate).collect());
+            let (_, rate, _) = table::spread(measured.iter().map(|served| served.rate).collect());
+            let (_, cpu, _) = table::spread(measured.iter().map(|served| served.cpu).collect());
+            let (_, more, _) = table::spread(rounds().map(|(with, without)| with.cpu / without.cpu).collect());
             let aim = if *agent == AGENTS[AGENTS.len() - 1].0 {
                 met &= ratio >= AIM;
                 format!("{AIM} {}", if ratio >= AIM { "met" } else { "MISSED" })
             } else {
                 "-".to_owned()
             };
-            println!("{page:<16} {agent:<28} {rate:>12.0} {ratio:>9.3} ({low:.3}-{high:.3})  {aim}");
+            println!("{page:<16} {agent:<28} {rate:>12.0} {ratio:>10.3} ({low:.3}-{high:.3}) {cpu:>16.1} {more:>8.3}  {aim}");
         }
     }
     met
 }
 
-/// A server with one worker; ended when dropped.
+/// A server of one process; ended when dropped.
 struct Nginx {
     child: Child,
     port: u16,
@@ -165,17 +179,12 @@ impl Nginx {
             .port();
         let config = root.join("nginx.conf");
         let text = format!(
-            "daemon off; worker_processes 1; pid {root}/pid; error_log {root}/error.log; events {{ }}\n\
+            "daemon off; master_process off; pid {root}/pid; error_log {root}/error.log; events {{ }}\n\
              http {{ access_log off; keepalive_requests 1000000; sendfile on;\n\
              server {{ listen 127.0.0.1:{port}; root {root}; }} }}\n",
             root = root.display()
         );
         fs::write(&config, text).map_err(|error| error.to_string())?;
-        // The worker becomes nobody.
-        for directory in [&workspace.root, &root] {
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).map_err(|error| error.to_string())?;
-        }
         let child = Command::new("nginx")
             .arg("-c")
             .arg(&config)
@@ -194,7 +203,9 @@ impl Nginx {
     }
 
     /// With 16 connections that are kept.
-    fn requests_a_second(&self, page: usize, seconds: u64) -> Result<f64> {
+    fn serve(&self, page: usize, seconds: u64, agent: Option<&Agent>) -> Result<Served> {
+        let others = || Ok::<f64, String>(cpu_time_of(self.child.id())? + agent.map_or(Ok(0.0), Agent::cpu_time)?);
+        let (own, before) = (family_cpu_time()?, others()?);
         let output = Command::new("wrk")
             .args(["-t1", "-c16", &format!("-d{seconds}s")])
             .arg(format!("http://127.0.0.1:{}/{page}", self.port))
@@ -202,10 +213,20 @@ impl Nginx {
             .map_err(|error| format!("wrk: {error}; `make bench` installs it"))?;
         let text = String::from_utf8_lossy(&output.stdout);
         let failed = text.contains("Non-2xx") || text.contains("Socket errors");
-        let rate = text
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("Requests/sec:")?.trim().parse().ok());
-        rate.filter(|_| !failed).ok_or_else(|| format!("wrk said: {text}"))
+        // The agent reads what is left.
+        std::thread::sleep(Duration::from_millis(200));
+        let spent = family_cpu_time()? - own + others()? - before;
+        let number = |of: fn(&str) -> Option<&str>| text.lines().find_map(|line| of(line.trim())?.trim().parse().ok());
+        let rate: Option<f64> = number(|line| line.strip_prefix("Requests/sec:"));
+        let requests: Option<f64> = number(|line| line.split_once(" requests in ").map(|(number, _)| number));
+        match (rate, requests) {
+            (Some(rate), Some(requests)) if !failed && requests > 0.0 => Ok(Served {
+                requests,
+                rate,
+                cpu: spent / requests / 1e3,
+            }),
+            _ => Err(format!("wrk said: {text}")),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ int BPF_PROG(lw_net_read, const struct sock *sk)
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(lw_net_sent, const struct sock *sk, int result, int flags)
 {
-	if (result > 0 && lw_is_tcp(sk))
+	if (result > 0)
 		lw_conn_touched(sk, 1);
 	return 0;
 }

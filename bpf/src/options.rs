@@ -15,7 +15,7 @@ pub struct Options {
     pub file_ring: u32,
     /// Bytes of the ring for network records, made once a rule needs it.
     pub network_ring: u32,
-    /// Connections that the kernel remembers at once, 168 bytes each; past it the one silent longest is forgotten, which is counted
+    /// Connections that the kernel remembers at once, 176 bytes each; past it the one silent longest is forgotten, which is counted
     /// (`no_memory`) when it is met again.
     pub connections: u32,
 }

@@ -163,6 +163,9 @@ static __always_inline void lw_conn_touched(const struct sock *sk, __u32 program
 	changed = conn->pid != pid;
 	if (!changed && conn->generation == rules->generation)
 		return;
+	/* Another kind of socket may be where one was that nobody saw end. */
+	if (!lw_is_tcp(sk))
+		return;
 	known = conn->pid;
 	if (changed && !BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), mm))
 		return;

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::{Ordering, Reverse},
-    collections::BinaryHeap,
+    collections::{BinaryHeap, VecDeque},
 };
 
 use crate::event::{BootTime, Event};
@@ -13,6 +13,9 @@ use crate::event::{BootTime, Event};
 /// the oldest leaves before its time is up.
 #[derive(Debug)]
 pub struct Reorder {
+    /// By sensor, since each has a ring of its own, in which nearly all are in order: what came no earlier than the one before.
+    runs: [VecDeque<Held>; 3],
+    /// All others.
     heap: BinaryHeap<Reverse<Held>>,
     capacity: usize,
     window: u64,
@@ -42,6 +45,7 @@ impl Reorder {
     /// Holds back at most `capacity` events for at most `window` nanoseconds of event time.
     pub fn new(capacity: usize, window: u64) -> Reorder {
         Reorder {
+            runs: Default::default(),
             heap: BinaryHeap::new(),
             capacity,
             window,
@@ -55,26 +59,50 @@ impl Reorder {
     pub fn push(&mut self, event: Event) {
         self.counters.pushed += 1;
         self.counters.late += u64::from(event.header.time < self.released);
-        self.heap.push(Reverse(Held {
+        let run = &mut self.runs[event.sensor() as usize];
+        let held = Held {
             arrival: self.arrivals,
             event,
-        }));
+        };
         self.arrivals += 1;
+        match run.back() {
+            Some(last) if last.event.header.time > held.event.header.time => self.heap.push(Reverse(held)),
+            _ => run.push_back(held),
+        }
     }
 
     /// The earliest event, if it was held long enough or the buffer is over its bound. Call until None.
     pub fn pop_ready(&mut self, now: BootTime) -> Option<Event> {
-        let due = self.heap.peek()?.0.event.header.time <= self.watermark(now);
-        if !due && self.heap.len() <= self.capacity {
+        let (earliest, from) = self.earliest()?;
+        let due = earliest <= self.watermark(now);
+        if !due && self.len() <= self.capacity {
             return None;
         }
         self.counters.forced += u64::from(!due);
-        self.pop()
+        self.take(from)
     }
 
     /// The earliest event, held long enough or not: for the end.
     pub fn pop(&mut self) -> Option<Event> {
-        let Reverse(held) = self.heap.pop()?;
+        let (_, from) = self.earliest()?;
+        self.take(from)
+    }
+
+    /// The time of the earliest event, and the run that it is in; None for the heap.
+    fn earliest(&self) -> Option<(BootTime, Option<usize>)> {
+        let heads = self.runs.iter().enumerate().map(|(at, run)| (run.front(), Some(at)));
+        heads
+            .chain([(self.heap.peek().map(|held| &held.0), None)])
+            .filter_map(|(held, from)| Some((held?.order(), from)))
+            .min_by_key(|(order, _)| *order)
+            .map(|((time, _), from)| (time, from))
+    }
+
+    fn take(&mut self, from: Option<usize>) -> Option<Event> {
+        let held = match from {
+            Some(at) => self.runs.get_mut(at)?.pop_front()?,
+            None => self.heap.pop()?.0,
+        };
         self.released = self.released.max(held.event.header.time);
         Some(held.event)
     }
@@ -87,12 +115,12 @@ impl Reorder {
 
     /// How many events are held.
     pub fn len(&self) -> usize {
-        self.heap.len()
+        self.heap.len() + self.runs.iter().map(VecDeque::len).sum::<usize>()
     }
 
     /// Whether none is held.
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.len() == 0
     }
 
     /// What went through so far.
