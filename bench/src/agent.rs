@@ -197,7 +197,10 @@ impl Drop for Agent {
 pub fn cpu_time_of(pid: u32) -> Result<f64> {
     let tasks = format!("/proc/{pid}/task");
     let mut spent = 0.0;
-    for task in fs::read_dir(&tasks).map_err(|error| format!("{tasks}: {error}"))?.flatten() {
+    for task in fs::read_dir(&tasks)
+        .map_err(|error| format!("{tasks}: {error}"))?
+        .flatten()
+    {
         // Nanoseconds on a processor, waiting for one, time slices; a thread may have ended.
         let schedstat = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
         let first = schedstat.split(' ').next().and_then(|word| word.parse::<f64>().ok());

@@ -154,7 +154,9 @@ fn print(measured: &[Vec<Vec<Served>>]) -> bool {
             } else {
                 "-".to_owned()
             };
-            println!("{page:<16} {agent:<28} {rate:>12.0} {ratio:>10.3} ({low:.3}-{high:.3}) {cpu:>16.1} {more:>8.3}  {aim}");
+            println!(
+                "{page:<16} {agent:<28} {rate:>12.0} {ratio:>10.3} ({low:.3}-{high:.3}) {cpu:>16.1} {more:>8.3}  {aim}"
+            );
         }
     }
     met

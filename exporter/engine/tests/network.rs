@@ -214,24 +214,60 @@ fn the_kernel_is_asked_for_what_the_rules_read() {
         direction,
         ..rule(id, when)
     };
-    let refused = of("refused", NetworkProtocol::Http, RuleDirection::Incoming, "http.status in (401, 404) or http.status >= 500");
+    let refused = of(
+        "refused",
+        NetworkProtocol::Http,
+        RuleDirection::Incoming,
+        "http.status in (401, 404) or http.status >= 500",
+    );
     let asked = of("asked", NetworkProtocol::Http, RuleDirection::Both, "http.path = /x");
-    let miner = of("miner", NetworkProtocol::Tcp, RuleDirection::Outgoing, "tcp.payload.way = sent and tcp.payload contains x");
+    let miner = of(
+        "miner",
+        NetworkProtocol::Tcp,
+        RuleDirection::Outgoing,
+        "tcp.payload.way = sent and tcp.payload contains x",
+    );
     let mut shell = of("shell", NetworkProtocol::Tcp, RuleDirection::Both, "proc.name = sh");
     shell.event = Some(NetworkEvent::Payload);
-    let sides = interest(vec![refused.clone(), asked, miner.clone(), shell]).expect("some").sides;
-    let wanted: Vec<u16> = (0..1024).filter(|status| sides.incoming.statuses.contains(*status)).collect();
+    let sides = interest(vec![refused.clone(), asked, miner.clone(), shell])
+        .expect("some")
+        .sides;
+    let wanted: Vec<u16> = (0..1024)
+        .filter(|status| sides.incoming.statuses.contains(*status))
+        .collect();
     assert_eq!(wanted, [401, 404].into_iter().chain(500..600).collect::<Vec<_>>());
     assert_eq!(sides.outgoing.statuses, Statuses::default());
-    assert_eq!(sides.unknown.statuses, Statuses::ALL, "received may be the answer, and the miner's what was sent");
+    assert_eq!(
+        sides.unknown.statuses,
+        Statuses::ALL,
+        "received may be the answer, and the miner's what was sent"
+    );
     assert_eq!((sides.incoming.request, sides.incoming.response), (16 << 10, 16 << 10));
-    assert_eq!((sides.incoming.foreign_request, sides.incoming.foreign_response), (256, 256));
+    assert_eq!(
+        (sides.incoming.foreign_request, sides.incoming.foreign_response),
+        (256, 256)
+    );
     assert_eq!((sides.outgoing.request, sides.outgoing.response), (128 << 10, 16 << 10));
-    assert_eq!((sides.outgoing.foreign_request, sides.outgoing.foreign_response), (128 << 10, 256));
-    let reader = of("reader", NetworkProtocol::Tcp, RuleDirection::Incoming, "tcp.payload contains x");
+    assert_eq!(
+        (sides.outgoing.foreign_request, sides.outgoing.foreign_response),
+        (128 << 10, 256)
+    );
+    let reader = of(
+        "reader",
+        NetworkProtocol::Tcp,
+        RuleDirection::Incoming,
+        "tcp.payload contains x",
+    );
     let sides = interest(vec![refused, reader]).expect("some").sides;
-    assert_eq!((sides.incoming.statuses, sides.incoming.response), (Statuses::ALL, 512 << 10));
-    assert_eq!((sides.outgoing.request, sides.outgoing.response), (0, 0), "no rule is about those that we opened");
+    assert_eq!(
+        (sides.incoming.statuses, sides.incoming.response),
+        (Statuses::ALL, 512 << 10)
+    );
+    assert_eq!(
+        (sides.outgoing.request, sides.outgoing.response),
+        (0, 0),
+        "no rule is about those that we opened"
+    );
     let only = Specs {
         network_settings: NetworkSettings {
             processes: Processes::Only(vec![Selector::Name(b"nginx".to_vec())]),

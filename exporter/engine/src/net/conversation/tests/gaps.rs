@@ -204,7 +204,14 @@ fn responses_that_no_rule_asks_for_leave_the_others_with_their_requests() {
             .ask(ask("4"))
             .say_after(5, FROM_CLIENT, ask("5"))
             .close();
-        let story = ["GET /1 []", "GET /2 []", "GET /3 []", "200 for /3 [ok]", "GET /4 []", "GET /5 []"];
+        let story = [
+            "GET /1 []",
+            "GET /2 []",
+            "GET /3 []",
+            "200 for /3 [ok]",
+            "GET /4 []",
+            "GET /5 []",
+        ];
         assert_eq!(talk.story(), story);
         assert_eq!(talk.counters().desynchronised, 0);
         assert_eq!(talk.counters().unpaired, 0);
@@ -215,7 +222,8 @@ fn responses_that_no_rule_asks_for_leave_the_others_with_their_requests() {
 fn a_connection_may_end_with_a_response_that_no_rule_asks_for() {
     let mut talk = Talk::new();
     talk.ask(NEXT).segment_whole(FROM_SERVER, 1000);
-    talk.packet(FROM_SERVER, 0, tcp::FIN, b"").packet(FROM_CLIENT, 0, tcp::FIN, b"");
+    talk.packet(FROM_SERVER, 0, tcp::FIN, b"")
+        .packet(FROM_CLIENT, 0, tcp::FIN, b"");
     talk.close();
     assert_eq!(talk.story(), ["GET /next []"]);
     assert_eq!((talk.counters().desynchronised, talk.counters().malformed), (0, 0));
