@@ -1,8 +1,8 @@
 //! Masked matches: no points, alerts of their own that say so, counters of their own, and what is active.
 
+mod active;
 #[path = "../common/mod.rs"]
 mod common;
-mod active;
 mod marks;
 mod reach;
 
