@@ -116,7 +116,8 @@ impl Server {
         fs::write(&config, text).unwrap();
         let nginx = ["/usr/sbin/nginx", "/usr/bin/nginx"].map(PathBuf::from);
         let nginx = nginx.into_iter().find(|path| path.exists());
-        let nginx = nginx.expect("nginx is missing: run scripts/setup.sh test, or install Debian's nginx-light");
+        let nginx = nginx
+            .unwrap_or_else(|| panic!("nginx is missing: run scripts/setup.sh test, or install Debian's nginx-light"));
         let mut command = Command::new(nginx);
         command
             .arg("-c")
