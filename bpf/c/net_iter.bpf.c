@@ -36,24 +36,15 @@ static __always_inline struct sock *lw_tcp_of(struct file *file)
 	return NULL;
 }
 
-/* Known already: the filter may have changed. */
-static __always_inline void lw_judge_again(struct lw_conn *conn, const struct sock *sk, struct lw_net_rules *rules, struct task_struct *task, __u32 state)
+/* Known already, and judged by these rules or another's. */
+static __always_inline bool lw_judged(const struct lw_conn *conn, const struct lw_net_rules *rules, const struct task_struct *task)
 {
-	if (conn->pid && conn->pid != (__u32)BPF_CORE_READ(task, tgid))
-		return;
-	if (conn->pid && conn->generation == rules->generation)
-		return;
-	lw_conn_own(conn, rules, task, 0);
-	lw_note_self(conn, sk);
-	if (state == TCP_LISTEN)
-		lw_note_listener(conn, sk);
-	if (!(conn->flags & LW_CONN_TOLD))
-		lw_tell(conn, sk, LW_EXISTING, state);
+	return conn->pid && (conn->pid != (__u32)BPF_CORE_READ(task, tgid) || conn->generation == rules->generation);
 }
 
-static __always_inline void lw_existing(const struct sock *sk, struct lw_net_rules *rules, struct task_struct *task, __u32 state)
+static __always_inline struct lw_conn *lw_existing(const struct sock *sk, __u32 state)
 {
-	struct lw_conn new = {}, *conn;
+	struct lw_conn new = {};
 
 	new.id = lw_conn_cookie(sk);
 	lw_ends_of(&new.ends, sk);
@@ -65,14 +56,7 @@ static __always_inline void lw_existing(const struct sock *sk, struct lw_net_rul
 		new.direction = state == TCP_SYN_SENT ? LW_OUTGOING : lw_listener_of(&new.ends) ? LW_INCOMING : LW_UNKNOWN;
 		new.flags = state == TCP_SYN_SENT ? 0 : LW_CONN_UP;
 	}
-	conn = lw_conn_add(sk, &new);
-	if (!conn)
-		return;
-	lw_conn_own(conn, rules, task, 0);
-	lw_note_self(conn, sk);
-	if (state == TCP_LISTEN)
-		lw_note_listener(conn, sk);
-	lw_tell(conn, sk, LW_EXISTING, state);
+	return lw_conn_add(sk, &new);
 }
 
 SEC("iter/task_file")
@@ -94,9 +78,18 @@ int lw_net_existing(struct bpf_iter__task_file *ctx)
 	if (state == TCP_CLOSE || (state == TCP_LISTEN) != !!(rules->flags & LW_NET_LISTENERS))
 		return 0;
 	conn = lw_conn_of(sk);
-	if (conn)
-		lw_judge_again(conn, sk, rules, task, state);
-	else
-		lw_existing(sk, rules, task, state);
+	if (conn && lw_judged(conn, rules, task))
+		return 0;
+	/* The verifier goes through what follows once for both. */
+	if (!conn)
+		conn = lw_existing(sk, state);
+	if (!conn)
+		return 0;
+	lw_conn_own(conn, rules, task, 0);
+	lw_note_self(conn, sk);
+	if (state == TCP_LISTEN)
+		lw_note_listener(conn, sk);
+	if (!(conn->flags & LW_CONN_TOLD))
+		lw_tell(conn, sk, LW_EXISTING, state);
 	return 0;
 }

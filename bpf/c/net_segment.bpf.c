@@ -79,6 +79,7 @@ static __always_inline void lw_segment(struct __sk_buff *skb, struct lw_conn *co
 	__u32 way = p->way & 1, n = p->length;
 	struct lw_segment s;
 
+	conn->asks = 0;
 	if (n && conn->speaker != way + 1)
 		lw_turn(skb, conn, p, rules);
 	else if (n)

@@ -97,9 +97,10 @@ static __always_inline bool lw_tls_told(const struct lw_tls_thread *thread, cons
 	return thread->told_ssl == call->ssl && thread->told_way == call->way && (__s32)(thread->told_serial - call->serial) > 0;
 }
 
-/* `call` has returned, with `length` bytes; it used `sock`. */
-static __always_inline void lw_tls_returned(struct lw_tls_thread *thread, const struct lw_tls_call *call, __u32 length, __u64 sock)
+/* The thread's call has returned, with `length` bytes; it used `sock`. */
+static __always_inline void lw_tls_returned(struct lw_tls_thread *thread, __u32 length, __u64 sock)
 {
+	const struct lw_tls_call *call = &thread->returned;
 	struct lw_net_rules *rules = lw_net();
 	struct lw_tls_piece *p = &thread->piece;
 	struct lw_tls_conn *conn;
@@ -144,9 +145,10 @@ int lw_tls_done(struct lw_user_regs *regs)
 	thread->ssl = 0;
 	thread->sock = 0;
 	thread->done = slot->stack;
+	/* To one place from whichever slot: 5.10's verifier goes through what follows once for each pointer. Nobody changes it before the next call returns. */
+	thread->returned = *slot;
 	slot->stack = 0;
-	/* Nobody changes the slot before the thread's next call. */
-	lw_tls_returned(thread, slot, lw_tls_result(regs, slot), sock);
+	lw_tls_returned(thread, lw_tls_result(regs, &thread->returned), sock);
 	return 0;
 }
 

@@ -50,32 +50,15 @@ impl Cost {
     }
 }
 
-/// Programs that are known to be above the budget on kernels without bpf_loop (before 5.17), where loops are walked through: name and what
-/// they may take there. Measured on 5.10: 122,558 and 420,603.
-const KNOWN: &[(&str, u64)] = &[("lw_net_existing", 150_000), ("lw_tls_done", 450_000)];
-
-/// An error that names each program above what it may take; else those that are above the budget, which is known.
-pub fn within_budget(costs: &[Cost], loops: bool) -> Result<Vec<String>> {
-    let (mut over, mut known) = (Vec::new(), Vec::new());
-    for cost in costs {
-        let Some(instructions) = cost.instructions.filter(|n| *n > BUDGET) else {
-            continue;
-        };
-        let ceiling = KNOWN
-            .iter()
-            .find(|(program, _)| !loops && *program == cost.program)
-            .map_or(BUDGET, |(_, ceiling)| *ceiling);
-        let told = format!(
-            "{} takes {instructions} instructions, the budget is {BUDGET}",
-            cost.program
-        );
-        match instructions <= ceiling {
-            true => known.push(told),
-            false => over.push(told),
-        }
-    }
+/// An error that names each program above the budget.
+pub fn within_budget(costs: &[Cost]) -> Result<()> {
+    let over: Vec<_> = costs
+        .iter()
+        .filter_map(|cost| Some((&cost.program, cost.instructions.filter(|n| *n > BUDGET)?)))
+        .map(|(program, instructions)| format!("{program} takes {instructions} instructions, the budget is {BUDGET}"))
+        .collect();
     match over.is_empty() {
-        true => Ok(known),
+        true => Ok(()),
         false => Err(Error(over.join("\n"))),
     }
 }
@@ -97,20 +80,9 @@ mod tests {
     #[test]
     fn the_budget_is_one_program_s() {
         let good = [cost(Some(BUDGET)), cost(None), cost(Some(BUDGET))];
-        assert!(within_budget(&good, true).unwrap().is_empty());
-        let over = within_budget(&[cost(Some(BUDGET + 1))], false).unwrap_err();
+        within_budget(&good).unwrap();
+        let over = within_budget(&[cost(Some(BUDGET + 1))]).unwrap_err();
         assert!(over.0.contains("lw_x takes 100001"), "{over}");
-    }
-
-    #[test]
-    fn what_is_known_has_a_ceiling_of_its_own_on_old_kernels() {
-        let known = |instructions| Cost {
-            program: "lw_tls_done".into(),
-            ..cost(Some(instructions))
-        };
-        assert_eq!(within_budget(&[known(420_603)], false).unwrap().len(), 1);
-        assert!(within_budget(&[known(420_603)], true).is_err());
-        assert!(within_budget(&[known(450_001)], false).is_err());
     }
 
     #[test]

@@ -45,7 +45,7 @@ static __always_inline void lw_fill(struct lw_segment *s, const struct lw_conn *
 			lw_count(LW_NETWORK, LW_READ_FAILED);                                                   \
 			return;                                                                                 \
 		}                                                                                               \
-		if (capacity <= LW_ASKED_MAX && p->asks && n == p->length && lw_is_one_head(r->data, n, capacity))  \
+		if (capacity <= LW_ASKED_MAX && conn->asks == p->way + 1 && n == p->length && lw_is_one_head(r->data, n, capacity))  \
 			conn->asked = p->way + 1;                                                               \
 		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);                                                        \
 	}

@@ -38,7 +38,8 @@ struct lw_conn {
 	__u8 voice; /* lw_voice */
 	__u8 skipping[2]; /* by way, as all that follows; 1, or LW_SKIP_WHOLE */
 	__u8 asked; /* the way of the last HTTP request that was one packet and nothing else, plus one */
-	__u8 unused;
+	__u8 asks; /* the way of the packet at hand if it begins like an HTTP request, plus one. Here and not in lw_packet: 5.10's verifier would go
+		    * through all that follows for each of its values */
 	__u32 left[2]; /* of the budget */
 	__u32 first[2]; /* the sequence number of the first payload byte */
 	__u32 copied_to[2]; /* the sequence number behind the last byte that was copied */

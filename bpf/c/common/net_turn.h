@@ -23,7 +23,7 @@ static __always_inline __u32 lw_budget_http(struct lw_conn *conn, struct lw_pack
 
 	conn->asked = 0;
 	if (!status) {
-		p->asks = 1;
+		conn->asks = way + 1;
 		return side->any.request;
 	}
 	if (!alone || conn->skipping[way] == LW_SKIP_SOME || side->statuses[status >> 6 & 15] >> (status & 63) & 1)

@@ -43,7 +43,6 @@ struct lw_packet {
 	__u32 way;
 	__u32 flags;
 	__u32 passed; /* of the other way, see lw_segment */
-	__u32 asks; /* begins like an HTTP request */
 };
 
 static __always_inline bool lw_is_ipv4(struct __sk_buff *skb)
@@ -97,7 +96,6 @@ static __always_inline bool lw_packet_fill(struct __sk_buff *skb, struct lw_pack
 	p->length = length - at;
 	p->way = way;
 	p->passed = 0;
-	p->asks = 0;
 	return true;
 }
 

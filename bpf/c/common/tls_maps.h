@@ -35,6 +35,7 @@ struct lw_tls_piece {
 /* A thread that calls the library. Calls nest: TLS in TLS, and functions of the library that call each other. */
 struct lw_tls_thread {
 	struct lw_tls_call calls[LW_TLS_DEPTH];
+	struct lw_tls_call returned; /* the last one that did */
 	__u64 ssl; /* of the call that began last, until one returns */
 	__u64 sock; /* the socket that it used */
 	__u64 done; /* stack pointer behind the call that returned last: a second probe on the same file says it again */

@@ -125,7 +125,10 @@ impl<'a, S: Source + ?Sized> Elf<'a, S> {
         if u16_at(&symbol, 6)? == 0 || symbol[4] & 15 != 2 {
             return None;
         }
-        self.offset(u64_at(&symbol, 8)?, true)
+        let offset = self.offset(u64_at(&symbol, 8)?, true)?;
+        // The segments say where it would be; the file may end before.
+        read::<1>(self.source, offset)?;
+        Some(offset)
     }
 
     /// At most `most` bytes of code from `offset` in the file on, fewer at the end of the code there; none when there is no code.
