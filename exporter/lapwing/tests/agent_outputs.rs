@@ -4,6 +4,8 @@
 
 #[path = "common/receivers.rs"]
 mod receivers;
+#[path = "common/root.rs"]
+mod root;
 #[path = "common/servers.rs"]
 mod servers;
 
@@ -18,7 +20,8 @@ use std::{
 };
 
 use receivers::Rotel;
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use root::skipped;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use servers::{free, wait_until};
 use tempfile::TempDir;
@@ -150,19 +153,6 @@ impl Drop for Agent {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// True when the test cannot do its work and it is known that it cannot.
-fn skipped() -> bool {
-    if geteuid().is_root() {
-        return false;
-    }
-    assert!(
-        std::env::var_os("LAPWING_SKIP_ROOT_TESTS").is_some(),
-        "loads BPF programs and needs root: run as root, or set LAPWING_SKIP_ROOT_TESTS=1 to skip it"
-    );
-    println!("SKIPPED: needs root");
-    true
 }
 
 /// The alerts about a program in a file of JSON lines.

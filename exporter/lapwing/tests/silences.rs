@@ -14,5 +14,7 @@ mod hostile;
 mod pki;
 #[path = "silences/poll.rs"]
 mod poll;
+#[path = "common/root.rs"]
+mod root;
 #[path = "common/servers.rs"]
 mod servers;

@@ -7,8 +7,9 @@ use std::{
 };
 
 use crate::{
-    agent::{Agent, QUIET, skipped},
+    agent::{Agent, QUIET},
     alone, counting, mine,
+    root::skipped,
     servers::wait_until,
 };
 

@@ -7,6 +7,8 @@
 #[path = "../life/agent.rs"]
 #[allow(dead_code)]
 mod agent;
+#[path = "../common/root.rs"]
+mod root;
 #[path = "../common/servers.rs"]
 mod servers;
 

@@ -9,8 +9,9 @@ use std::{
 };
 
 use crate::{
-    agent::{Agent, QUIET, skipped},
+    agent::{Agent, QUIET},
     alone, counting, mine,
+    root::skipped,
     servers::wait_until,
     traffic::{OK, ask, connect, good, serve, serve_on},
 };

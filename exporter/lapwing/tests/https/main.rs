@@ -7,6 +7,8 @@
 
 #[path = "../common/pki.rs"]
 mod pki;
+#[path = "../common/root.rs"]
+mod root;
 #[path = "../common/servers.rs"]
 mod servers;
 
@@ -16,21 +18,6 @@ mod seen;
 mod unseen;
 
 use std::path::Path;
-
-use rustix::process::geteuid;
-
-/// True when the test cannot do its work and it is known that it cannot.
-fn skipped() -> bool {
-    if geteuid().is_root() {
-        return false;
-    }
-    assert!(
-        std::env::var_os("LAPWING_SKIP_ROOT_TESTS").is_some(),
-        "loads BPF programs and needs root: run as root, or set LAPWING_SKIP_ROOT_TESTS=1 to skip it"
-    );
-    println!("SKIPPED: needs root");
-    true
-}
 
 /// Debian's: that of a PATH of development tools has a TLS library of its own.
 const PYTHON: &str = "/usr/bin/python3";

@@ -10,8 +10,8 @@ use crate::{
     agent::Agent,
     node, programs,
     programs::{Python, Server},
+    root::skipped,
     servers::program,
-    skipped,
 };
 
 /// Rules that a path out of the directory matches.

@@ -1,6 +1,6 @@
 //! What is said not to be read, and is not taken for something else.
 
-use crate::{agent::Agent, programs, programs::Server, skipped};
+use crate::{agent::Agent, programs, programs::Server, root::skipped};
 
 /// HTTP/2 is counted, and gives no alert.
 #[test]

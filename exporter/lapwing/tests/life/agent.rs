@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -193,17 +193,4 @@ pub fn spawn(home: &Path, arguments: &[&str]) -> Child {
         .stderr(log)
         .spawn()
         .unwrap()
-}
-
-/// True when the test cannot do its work and it is known that it cannot.
-pub fn skipped() -> bool {
-    if geteuid().is_root() {
-        return false;
-    }
-    assert!(
-        std::env::var_os("LAPWING_SKIP_ROOT_TESTS").is_some(),
-        "loads BPF programs and needs root: run as root, or set LAPWING_SKIP_ROOT_TESTS=1 to skip it"
-    );
-    println!("SKIPPED: needs root");
-    true
 }

@@ -3,7 +3,8 @@
 use std::{fs, path::Path, process::Output};
 
 use crate::{
-    agent::{Agent, QUIET, skipped, spawn},
+    agent::{Agent, QUIET, spawn},
+    root::skipped,
     servers::{free, wait_until},
 };
 

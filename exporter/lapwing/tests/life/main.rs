@@ -4,6 +4,8 @@
 
 #[path = "../common/receivers.rs"]
 mod receivers;
+#[path = "../common/root.rs"]
+mod root;
 #[path = "../common/servers.rs"]
 mod servers;
 

@@ -11,7 +11,8 @@ use lapwing::privileges::KEPT;
 use rustix::process::Signal;
 
 use crate::{
-    agent::{Agent, QUIET, skipped},
+    agent::{Agent, QUIET},
+    root::skipped,
     servers::wait_until,
 };
 

@@ -6,8 +6,9 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::{
-    agent::{Agent, QUIET, skipped},
+    agent::{Agent, QUIET},
     receivers::{Record, Tap},
+    root::skipped,
     servers::{free, wait_until},
 };
 

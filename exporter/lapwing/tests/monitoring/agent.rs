@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -119,17 +119,4 @@ impl Drop for Agent {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// True when the test cannot do its work and it is known that it cannot.
-pub fn skipped() -> bool {
-    if geteuid().is_root() {
-        return false;
-    }
-    assert!(
-        std::env::var_os("LAPWING_SKIP_ROOT_TESTS").is_some(),
-        "loads BPF programs and needs root: run as root, or set LAPWING_SKIP_ROOT_TESTS=1 to skip it"
-    );
-    println!("SKIPPED: needs root");
-    true
 }

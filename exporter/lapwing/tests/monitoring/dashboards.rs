@@ -13,8 +13,9 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    agent::{Agent, skipped},
+    agent::Agent,
     http::{escaped, get_json},
+    root::skipped,
     servers::{PATIENCE, venv, wait_until},
     shipped,
     stack::{Alertmanager, Prometheus},

@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::{
-    agent::{Agent, skipped},
+    agent::Agent,
     http::get_json,
+    root::skipped,
     rules::have_series,
     servers::wait_until,
     stack::{Alertmanager, Prometheus},

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../common/root.rs"]
+mod root;
 #[path = "../common/servers.rs"]
 mod servers;
 

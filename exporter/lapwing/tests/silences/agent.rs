@@ -125,12 +125,8 @@ impl Agent {
 
 #[test]
 fn the_command_in_the_alert_masks_the_next_one_until_it_is_taken_back() {
-    if !rustix::process::geteuid().is_root() {
-        assert!(
-            std::env::var_os("LAPWING_SKIP_ROOT_TESTS").is_some(),
-            "loads BPF programs and needs root: run as root, or set LAPWING_SKIP_ROOT_TESTS=1 to skip it"
-        );
-        return println!("SKIPPED: needs root");
+    if crate::root::skipped() {
+        return;
     }
     let mut alertmanager = Alertmanager::start();
     let mut agent = Agent::start(&alertmanager.url());
