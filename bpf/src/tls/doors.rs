@@ -25,23 +25,25 @@ pub(crate) struct Door {
     pub cheap: bool,
 }
 
-/// A pair of functions, and the programs for the first, the second, and an inner one of the second that has one argument more before the last.
+/// Functions that do the same: the one that returns how many bytes went, the one that writes it to where its last argument says, and one that has
+/// an argument more before that. Each with its program; `wider` has the program for inner functions like the last, too.
 struct Pair {
     plain: (&'static str, &'static str),
     counting: (&'static str, &'static str),
-    inner: &'static str,
+    /// Exported by OpenSSL 3.3 and newer, where the counting one only calls it.
+    wider: (Option<&'static str>, &'static str),
 }
 
 const PAIRS: &[Pair] = &[
     Pair {
         plain: ("SSL_read", "lw_tls_read"),
         counting: ("SSL_read_ex", "lw_tls_read_ex"),
-        inner: "lw_tls_read_ex",
+        wider: (None, "lw_tls_read_ex"),
     },
     Pair {
         plain: ("SSL_write", "lw_tls_write"),
         counting: ("SSL_write_ex", "lw_tls_write_ex"),
-        inner: "lw_tls_write_ex2",
+        wider: (Some("SSL_write_ex2"), "lw_tls_write_ex2"),
     },
 ];
 const FREE: (&str, &str) = ("SSL_free", "lw_tls_free");
@@ -73,6 +75,14 @@ fn untouched() -> Holds {
     for (number, register) in (0..4).zip(ARGUMENTS) {
         holds[usize::from(register)] = Some(number);
     }
+    holds
+}
+
+/// As for the outermost function, when the last argument is one place further.
+fn untouched_but_wider() -> Holds {
+    let mut holds = untouched();
+    holds[usize::from(ARGUMENTS[3])] = None;
+    holds[usize::from(ARGUMENTS[4])] = Some(3);
     holds
 }
 
@@ -146,10 +156,10 @@ fn ends(mut code: &[u8]) -> bool {
     false
 }
 
-/// The innermost function that the counting one at `offset` hands all its arguments on to and that has a cheap door, and what the registers hold
-/// when it is called.
-fn inner(elf: &Elf<'_, impl Source + ?Sized>, offset: u64) -> Option<(u64, Holds)> {
-    let (mut found, mut at, mut holds) = (None, offset, untouched());
+/// The innermost function that the one at `offset` hands all its arguments on to and that has a cheap door, and what the registers hold when it is
+/// called.
+fn inner(elf: &Elf<'_, impl Source + ?Sized>, offset: u64, mut holds: Holds) -> Option<(u64, Holds)> {
+    let (mut found, mut at) = (None, offset);
     for _ in 0..DEPTH {
         // Only what is called whatever happens, and alone: else it could be any function, of errors for one.
         let Begin {
@@ -185,27 +195,54 @@ fn door(elf: &Elf<'_, impl Source + ?Sized>, offset: u64, holds: Holds, program:
     }
 }
 
-fn pair(elf: &Elf<'_, impl Source + ?Sized>, pair: &Pair) -> Vec<Door> {
-    let (plain, counting) = (elf.function(pair.plain.0), elf.function(pair.counting.0));
-    let inner = counting.and_then(|counting| inner(elf, counting));
-    let mut doors = Vec::new();
-    if let Some((target, holds)) = inner {
-        let program = if passes(&holds, 3, 3) {
-            pair.counting.1
-        } else {
-            pair.inner
+/// Whether the function at `offset` does nothing but call, by the table of what the linker found, another exported one.
+fn is_linked(elf: &Elf<'_, impl Source + ?Sized>, offset: u64) -> bool {
+    let Begin {
+        calls: Some((target, _)),
+        only: true,
+        ..
+    } = begin(elf, offset, untouched())
+    else {
+        return false;
+    };
+    let code = elf.code(target, 16);
+    let code = code.strip_prefix(&[0xf3, 0x0f, 0x1e, 0xfa][..]).unwrap_or(&code); // endbr64
+    let code = code.strip_prefix(&[0xf2][..]).unwrap_or(code); // bnd
+    code.starts_with(&[0xff, 0x25]) // jmp *there(%rip)
+}
+
+/// The doors of the counting functions, with what each is a door of.
+fn counting(elf: &Elf<'_, impl Source + ?Sized>, pair: &Pair) -> Vec<(u64, Door)> {
+    let wider = pair.wider.0.and_then(|name| elf.function(name));
+    let counting = elf
+        .function(pair.counting.0)
+        .filter(|offset| wider.is_none() || !is_linked(elf, *offset));
+    let all = [
+        counting.map(|offset| (offset, untouched())),
+        wider.map(|offset| (offset, untouched_but_wider())),
+    ];
+    let mut doors: Vec<(u64, Door)> = Vec::new();
+    for (offset, holds) in all.into_iter().flatten() {
+        let (target, holds) = inner(elf, offset, holds).unwrap_or((offset, holds));
+        let program = match passes(&holds, 3, 3) {
+            true => pair.counting.1,
+            false => pair.wider.1,
         };
-        doors.push(door(elf, target, holds, program));
-    } else if let Some(offset) = counting {
-        doors.push(door(elf, offset, untouched(), pair.counting.1));
-    }
-    if let Some(offset) = plain {
-        let calls = begin(elf, offset, untouched()).calls.map(|(target, _)| target);
-        if inner.is_none_or(|(target, _)| calls != Some(target)) {
-            doors.push(door(elf, offset, untouched(), pair.plain.1));
+        if doors.iter().all(|(other, _)| *other != target) {
+            doors.push((target, door(elf, target, holds, program)));
         }
     }
     doors
+}
+
+fn pair(elf: &Elf<'_, impl Source + ?Sized>, pair: &Pair) -> Vec<Door> {
+    let counting = counting(elf, pair);
+    let plain = elf.function(pair.plain.0).filter(|offset| {
+        let calls = begin(elf, *offset, untouched()).calls.map(|(target, _)| target);
+        counting.iter().all(|(target, _)| calls != Some(*target))
+    });
+    let plain = plain.map(|offset| door(elf, offset, untouched(), pair.plain.1));
+    counting.into_iter().map(|(_, door)| door).chain(plain).collect()
 }
 
 /// The doors of a TLS library; none when it is none: it reads, writes and frees connections.
@@ -253,6 +290,34 @@ mod tests {
         assert!((3..=5).contains(&found.len()), "{found:#?}");
         if cfg!(target_arch = "x86_64") {
             assert!(found.iter().all(|door| door.cheap), "{found:#?}");
+        }
+    }
+
+    /// Debian's of other releases, where they can be had: see `scripts/tls-libraries.sh`.
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn other_libraries_are_probed_where_it_is_cheap() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let home = root.join("target/tls-libraries");
+        let script = root.join("scripts/tls-libraries.sh");
+        let done = std::process::Command::new(script).arg(&home).status().unwrap();
+        assert!(done.success(), "scripts/tls-libraries.sh: {done}");
+        let lib = "usr/lib/x86_64-linux-gnu";
+        let libraries = [
+            ("openssl-1.1", format!("{lib}/libssl.so.1.1")),
+            ("openssl-3.5", format!("{lib}/libssl.so.3")),
+            ("boringssl", format!("{lib}/android/libssl.so.0")),
+        ];
+        for (name, file) in libraries {
+            let file = home.join(name).join(file);
+            if !file.exists() {
+                println!("NOT TESTED: {name} is not to be had here");
+                continue;
+            }
+            let found = of(file.to_str().unwrap());
+            // One to read by, one to write by, one to end by.
+            assert_eq!(found.len(), 3, "{name}: {found:#?}");
+            assert!(found.iter().all(|door| door.cheap), "{name}: {found:#?}");
         }
     }
 

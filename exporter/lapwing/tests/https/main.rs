@@ -13,6 +13,8 @@ mod root;
 mod servers;
 
 mod agent;
+mod case;
+mod libraries;
 mod programs;
 mod seen;
 mod unseen;

@@ -88,7 +88,8 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn start(command: &mut Command, directory: &Path, address: SocketAddr) -> Server {
+    /// Until it listens on `address`; what it says goes to a file in `directory`.
+    pub fn start(command: &mut Command, directory: &Path, address: SocketAddr) -> Server {
         let log = fs::File::create(directory.join(format!("server-{}.log", address.port()))).unwrap();
         let command = command.stdout(log.try_clone().unwrap()).stderr(log);
         let child = command.spawn();
