@@ -169,9 +169,10 @@ impl Engine {
         self.settings = settings;
     }
 
-    /// Closes every fold window now: for the end of the agent or of a replay.
+    /// Judges what still waits and closes every fold window: for the end of the agent or of a replay.
     pub fn finish(&mut self, out: &mut Vec<Alert>) {
         let before = out.len();
+        self.finish_flows(out);
         self.folds.close(BootTime(u64::MAX), out);
         self.given(before, out);
     }

@@ -1,6 +1,6 @@
 //! From what the engine knows to what an alert shows.
 
-mod network;
+pub(crate) mod network;
 
 use crate::{
     alert::{ContainerView, FileView, NamespacesView, ProcessView},

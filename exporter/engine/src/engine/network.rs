@@ -15,6 +15,11 @@ impl Engine {
     /// What the connection carried is judged before what became of it.
     pub(super) fn network(&mut self, event: &Event, out: &mut Vec<Alert>) {
         let mut made = std::mem::take(&mut self.made);
+        self.flows.release(event.header.time, &mut made);
+        if let Body::Flow(flow) = &event.body {
+            self.flows.release_before(&event.header, flow, &mut made);
+            self.judge_made(&mut made, out);
+        }
         let owner = self.flows.observe(event, &mut made);
         self.judge_made(&mut made, out);
         self.made = made;
@@ -35,7 +40,16 @@ impl Engine {
     /// Forgets connections that ended unseen, and judges what that brings to light.
     pub(super) fn expire_flows(&mut self, now: BootTime, out: &mut Vec<Alert>) {
         let mut made = std::mem::take(&mut self.made);
+        self.flows.release(now, &mut made);
         self.flows.expire(now, &mut made);
+        self.judge_made(&mut made, out);
+        self.made = made;
+    }
+
+    /// Judges what waits for its reader: nobody will read it any more.
+    pub(super) fn finish_flows(&mut self, out: &mut Vec<Alert>) {
+        let mut made = std::mem::take(&mut self.made);
+        self.flows.release(BootTime(u64::MAX), &mut made);
         self.judge_made(&mut made, out);
         self.made = made;
     }

@@ -24,6 +24,7 @@ pub(super) const FIELDS: &[Field] = &[
     request("http.args.name", Type::Text, Read::EventMany(arg_names), "names of the arguments as sent in the query (ours)"),
     request("http.header", Type::Text, Read::EventNamed(header, head), "values of the request's headers; [user-agent] those of that name (ours)"),
     request("http.header.name", Type::Text, Read::EventMany(header_names), "names of the request's headers, as sent (ours)"),
+    request("http.trailer", Type::Text, Read::EventNamed(trailer, trailers), "values of the headers that follow the request's chunked body; [x-checksum] those of that name (ours)"),
     request("http.cookie", Type::Text, Read::EventNamed(cookie, head), "values of cookies; [session] those of that name (ours)"),
     request("http.host", Type::Text, Read::Event(host), "who is asked, without the port (ours)"),
     request("http.version", Type::Text, Read::EventMade(version), "version of the request: 1.0, 1.1 (ours)"),
@@ -35,6 +36,7 @@ pub(super) const FIELDS: &[Field] = &[
     response("http.status", Type::Number, Read::Event(status), "404, ... (ours)"),
     response("http.reason", Type::Text, Read::Event(reason), "Not Found, ... may be empty (ours)"),
     response("http.response.header", Type::Text, Read::EventNamed(response_header, response_head), "values of the response's headers; [server] those of that name (ours)"),
+    response("http.response.trailer", Type::Text, Read::EventNamed(response_trailer, response_trailers), "values of the headers that follow the response's chunked body (ours)"),
     response("http.response.version", Type::Text, Read::EventMade(response_version), "version of the response (ours)"),
     response("http.response.body", Type::Text, Read::Event(response_body), "the response's body, unpacked, as far as max_bytes_per_message goes (ours)"),
     response("http.response.body.length", Type::Number, Read::Event(response_body_length), "bytes of the response's body that passed (ours)"),
@@ -117,6 +119,14 @@ fn head(context: &Context<'_>, visit: Visit<'_>) -> bool {
     asked(context).is_some_and(|request| visit(request.headers.text().into()))
 }
 
+fn trailer(context: &Context<'_>, wanted: Option<&[u8]>, visit: Visit<'_>) -> bool {
+    asked(context).is_some_and(|request| values(&request.trailers, wanted, visit))
+}
+
+fn trailers(context: &Context<'_>, visit: Visit<'_>) -> bool {
+    asked(context).is_some_and(|request| visit(request.trailers.text().into()))
+}
+
 fn header_names<'a>(context: &Context<'a>, visit: &mut dyn FnMut(Scalar<'a>) -> bool) -> bool {
     asked(context).is_some_and(|request| request.headers.iter().any(|(name, _)| visit(Scalar::Text(name))))
 }
@@ -195,6 +205,14 @@ fn response_header(context: &Context<'_>, wanted: Option<&[u8]>, visit: Visit<'_
 
 fn response_head(context: &Context<'_>, visit: Visit<'_>) -> bool {
     answered(context).is_some_and(|response| visit(response.headers.text().into()))
+}
+
+fn response_trailer(context: &Context<'_>, wanted: Option<&[u8]>, visit: Visit<'_>) -> bool {
+    answered(context).is_some_and(|response| values(&response.trailers, wanted, visit))
+}
+
+fn response_trailers(context: &Context<'_>, visit: Visit<'_>) -> bool {
+    answered(context).is_some_and(|response| visit(response.trailers.text().into()))
 }
 
 fn response_version(context: &Context<'_>, visit: Visit<'_>) -> bool {

@@ -1,6 +1,7 @@
 //! The flow table: what is remembered of each connection while it lasts. Bounded; what is pushed out is counted.
 
 mod flow;
+mod held;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -12,7 +13,10 @@ use std::{
 
 use foldhash::fast::RandomState;
 
-use self::flow::{Flow, Made, Telling};
+use self::{
+    flow::{Flow, Made, Telling},
+    held::Held,
+};
 use super::{
     budget::{Budget, Counters},
     conversation::{self, End},
@@ -80,6 +84,7 @@ pub struct Flows {
     queue: VecDeque<Key>,
     /// Connections with a hole, and since when.
     waiting: VecDeque<(BootTime, Key)>,
+    held: Held,
     budget: Budget,
     told: Telling,
     evicted: u64,
@@ -98,6 +103,7 @@ impl Flows {
             tls: BTreeSet::new(),
             queue: VecDeque::new(),
             waiting: VecDeque::new(),
+            held: Held::default(),
             budget: Budget::new(limits.max_buffered),
             told: Telling::default(),
             evicted: 0,
@@ -211,7 +217,11 @@ impl Flows {
                 if matches!(event.change, FlowChange::Opening | FlowChange::Established) {
                     flow.opened.get_or_insert(header.time);
                 }
-                flow.owner
+                let (owner, claimed) = (flow.owner, flow.is_claimed(header, event));
+                if claimed {
+                    self.claim(key, out);
+                }
+                owner
             }
         }
     }
@@ -223,14 +233,21 @@ impl Flows {
         flow.learn(segment.direction, Some(segment.endpoints));
         flow.count(segment.way, segment.length);
         flow.passed(segment);
-        let owner = flow.owner;
+        let (owner, unclaimed) = (flow.owner, flow.unclaimed);
         if flow.above.is_some() {
             // Its plaintext is judged.
             return owner;
         }
+        if unclaimed && held::is_answered(segment) {
+            self.claim(key, out);
+        }
+        let before = out.len();
         self.converse(key, header, out, |conversation, budget, messages| {
             conversation.segment(segment, budget, messages)
         });
+        if unclaimed {
+            self.hold(key, header, before, out);
+        }
         owner
     }
 
@@ -323,6 +340,7 @@ impl Flows {
         if let Key::Tls(process, connection) = *key {
             self.forget_tls((process, connection), &flow);
         }
+        self.held.claim(&mut flow, out);
         flow.end(end, &mut self.budget, &mut Made::new(header, &mut self.told, out));
         Some(flow.owner)
     }

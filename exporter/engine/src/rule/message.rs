@@ -89,8 +89,9 @@ fn shown(field: &FieldRef, context: &Context<'_>) -> String {
     let is_payload = matches!(name, "tcp.payload" | "http.body" | "http.response.body");
     let is_named = matches!(
         name,
-        "http.header" | "http.response.header" | "http.args" | "http.cookie"
+        "http.header" | "http.response.header" | "http.trailer" | "http.response.trailer" | "http.args" | "http.cookie"
     );
+
     let is_secret = is_named
         && (name == "http.cookie"
             || field
@@ -103,6 +104,8 @@ fn shown(field: &FieldRef, context: &Context<'_>) -> String {
         match value {
             Scalar::Text(text) if is_payload => out.push_str(&format!("{} bytes", text.len())),
             Scalar::Text(_) if is_secret => out.push_str(redact::REDACTED),
+            Scalar::Text(text) if name == "http.query" => out.push_str(&view::network::arguments(text)),
+            Scalar::Text(text) if name == "http.target" => out.push_str(&view::network::target(text)),
             Scalar::Text(text) => out.push_str(&printable(text)),
             Scalar::Number(number) if field.field.kind == Type::Flag => {
                 out.push_str(if number == 0 { "false" } else { "true" })

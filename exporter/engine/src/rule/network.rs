@@ -227,8 +227,14 @@ impl Rules {
     fn also_reads<'f>(&mut self, fields: impl Iterator<Item = &'f Field>) {
         for field in fields {
             // A form's arguments are in the body.
-            self.request_body |= matches!(field.name, "http.body" | "http.args" | "http.is_truncated");
-            self.response_body |= matches!(field.name, "http.response.body" | "http.is_truncated");
+            self.request_body |= matches!(
+                field.name,
+                "http.body" | "http.args" | "http.trailer" | "http.is_truncated"
+            );
+            self.response_body |= matches!(
+                field.name,
+                "http.response.body" | "http.response.trailer" | "http.is_truncated"
+            );
         }
         self.request_body |= self.settings.excerpts;
         self.response_body |= self.settings.excerpts;

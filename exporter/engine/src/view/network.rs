@@ -113,23 +113,23 @@ pub(super) fn partial(traffic: &Traffic, names: &mut Vec<&'static str>) {
 }
 
 fn line(request: &Request) -> String {
-    let target = request.target();
+    let method = printable(request.method(), MAX_VALUE);
+    format!("{method} {} HTTP/{}", target(request.target()), request.version)
+}
+
+/// What is asked for, as sent, without what is secret in its query.
+pub(crate) fn target(target: &[u8]) -> String {
     let end = target.iter().position(|byte| *byte == b'?').unwrap_or(target.len());
-    let mut line = format!(
-        "{} {}",
-        printable(request.method(), MAX_VALUE),
-        redact::text(&printable(&target[..end], MAX_TEXT))
-    );
+    let mut text = redact::text(&printable(&target[..end], MAX_TEXT)).into_owned();
     if end < target.len() {
-        line.push('?');
-        line.push_str(&arguments(&target[end + 1..]));
+        text.push('?');
+        text.push_str(&arguments(&target[end + 1..]));
     }
-    line.push_str(&format!(" HTTP/{}", request.version));
-    line
+    text
 }
 
 /// A query as sent, without the values of what names itself a secret.
-fn arguments(query: &[u8]) -> String {
+pub(crate) fn arguments(query: &[u8]) -> String {
     let text = printable(query, MAX_TEXT);
     let pairs = text.split('&').map(|pair| match pair.split_once('=') {
         Some((name, value)) if !value.is_empty() && redact::is_secret(name) => format!("{name}={}", redact::REDACTED),

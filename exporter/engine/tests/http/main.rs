@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod matching;
+mod owner;
 mod scoring;
 mod streams;
 

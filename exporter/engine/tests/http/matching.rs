@@ -120,10 +120,11 @@ fn excerpts_are_shown_when_they_are_asked_for() {
 fn a_message_never_carries_what_connections_carry() {
     let mut rule = http("told", "http.method = POST", 0);
     rule.common.message = Some(
-        "{http.header[user-agent]} {http.header[authorization]} {http.header} {http.args[id]} {http.args[token]} {http.cookie} {http.body}"
+        "{http.header[user-agent]} {http.header[authorization]} {http.header} {http.args[id]} {http.args[token]} {http.cookie} {http.query} {http.target} {http.trailer} {http.body}"
             .to_owned(),
     );
-    let request = b"POST /?id=7&token=s3 HTTP/1.1\r\nUser-Agent: ua\r\nAuthorization: Bearer s3\r\nCookie: s=s3\r\nContent-Length: 2\r\n\r\ns3";
+    let request = b"POST /?id=7&token=s3 HTTP/1.1\r\nUser-Agent: ua\r\nAuthorization: Bearer s3\r\nCookie: s=s3\r\n\
+          Transfer-Encoding: chunked\r\n\r\n2\r\ns3\r\n0\r\nX-Token: s3\r\n\r\n";
     let told = alerts(vec![rule], request, OK);
     assert!(
         told[0].message.starts_with("ua [redacted] [redacted]"),
@@ -131,7 +132,8 @@ fn a_message_never_carries_what_connections_carry() {
         told[0].message
     );
     assert!(told[0].message.contains(" 7 [redacted] "), "{}", told[0].message);
-    assert!(told[0].message.ends_with("2 bytes"), "{}", told[0].message);
+    let rest = "id=7&token=[redacted] /?id=7&token=[redacted] [redacted] 2 bytes";
+    assert!(told[0].message.ends_with(rest), "{}", told[0].message);
     let all = serde_json::to_string(&told[0]).expect("JSON");
     assert!(!all.contains("s3"), "{all}");
 }
@@ -145,7 +147,8 @@ fn pipelined_requests_have_alerts_with_ids_of_their_own() {
             10,
             Way::Received,
             b"GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n",
-        );
+        )
+        .segment(10, Way::Sent, OK);
     let told = Run::new(specs(vec![http("all", "http.method = GET", 0)]))
         .observe(&events.take())
         .take();
@@ -173,5 +176,21 @@ fn a_value_ends_where_it_ends() {
         "http.args contains \"%2B\"",
     ] {
         assert_eq!(matching(when, request), 0, "{when}");
+    }
+}
+
+#[test]
+fn what_follows_a_chunked_body_is_matched_as_trailers() {
+    let request = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nX-Sum: 7\r\n\r\n";
+    let answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nX-Took: 8ms\r\n\r\n";
+    for (when, wanted) in [
+        ("http.trailer[x-sum] = 7", 1),
+        ("http.trailer contains 7 and http.trailer regex \"^7$\"", 1),
+        ("http.response.trailer[X-Took] = 8ms", 1),
+        ("http.header[x-sum] exists or http.trailer[x-took] exists", 0),
+        ("http.response.trailer = 7", 0),
+    ] {
+        let told = alerts(vec![http("rule", when, 0)], request, answer);
+        assert_eq!(told.len(), wanted, "{when}");
     }
 }

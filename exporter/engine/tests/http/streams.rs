@@ -106,10 +106,10 @@ fn a_connection_that_ends_tells_what_it_had() {
 fn a_hole_that_nobody_closes_is_given_up() {
     let mut events = shell();
     events
-        .flow(10, FlowChange::Established, Direction::Incoming, LOCAL, PEER, |_| {})
-        .segment(10, Way::Received, b"GET /first HTTP/1.1\r\nHost: h\r\n\r\n")
-        .segment(10, Way::Received, b"lost")
-        .segment(10, Way::Received, b"GET /second HTTP/1.1\r\nHost: h\r\n\r\n");
+        .flow(10, FlowChange::Established, Direction::Outgoing, PEER, LOCAL, |_| {})
+        .segment(10, Way::Sent, b"GET /first HTTP/1.1\r\nHost: h\r\n\r\n")
+        .segment(10, Way::Sent, b"lost")
+        .segment(10, Way::Sent, b"GET /second HTTP/1.1\r\nHost: h\r\n\r\n");
     let mut events: Vec<Event> = events.take();
     let lost = events.len() - 2;
     events.remove(lost);

@@ -61,6 +61,10 @@ pub(super) struct Flow {
     pub active: bool,
     /// A hole is open.
     pub waiting: bool,
+    /// It was opened to us, and who serves it is not certain.
+    pub unclaimed: bool,
+    /// What waits for that.
+    pub held: Vec<Event>,
     /// When, if that was seen.
     pub opened: Option<BootTime>,
     totals: FlowTotals,
@@ -89,6 +93,8 @@ impl Flow {
             seen: header.time,
             active: false,
             waiting: false,
+            unclaimed: false,
+            held: Vec::new(),
             opened: None,
             totals: FlowTotals::default(),
             conversation: None,
@@ -100,6 +106,11 @@ impl Flow {
     /// Whether its bytes are put together.
     pub fn converses(&self) -> bool {
         self.conversation.is_some()
+    }
+
+    /// Whether bytes came from the other end.
+    pub fn has_received(&self) -> bool {
+        self.totals.bytes_received > 0
     }
 
     /// Takes over what an event says of it. Who opened it is not forgotten because a later event does not know.

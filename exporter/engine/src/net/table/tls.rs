@@ -51,6 +51,8 @@ impl Flows {
         let Some(tcp) = self.flows.get_mut(&Key::Tcp(below)) else {
             return;
         };
+        // Who has the library's object has the connection.
+        self.held.claim(tcp, out);
         let (direction, endpoints, opened) = (tcp.direction, tcp.endpoints, tcp.opened);
         if tcp.above.replace(key) != Some(key) && tcp.converses() {
             tcp.end(
