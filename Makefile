@@ -27,7 +27,7 @@ test: ## Every test: units, host scenarios (root), guests with Debian's 5.10 and
 	@KERNELS="$(KERNEL)" FUZZ_SECONDS=$(FUZZ_SECONDS) bash scripts/test.sh
 
 vm: ## Every scenario on every kernel of the matrix, in QEMU (KERNEL=, SCENARIO=, FLAVOUR=; PAGE=1 writes docs/kernels.md)
-	@bash scripts/setup.sh build vm
+	@bash scripts/setup.sh build vm $(if $(filter arm64,$(or $(KERNEL),arm64)),vm-arm64)
 	cargo build --release --workspace --bins
 	target/release/vm-tests $(addprefix --kernel ,$(KERNEL)) $(if $(FLAVOUR),--flavour $(FLAVOUR)) $(if $(PAGE),--page) \
 	    $(if $(SCENARIO),--scenarios $(SCENARIO))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian or Ubuntu packages that a make target needs, or says exactly which are missing.
-# Usage: scripts/setup.sh GROUP...      groups: build, bench, test, vm
+# Usage: scripts/setup.sh GROUP...      groups: build, bench, test, vm, vm-arm64
 # Nothing is done when all are there. Services that a package brings are not started.
 set -euo pipefail
 
@@ -11,6 +11,7 @@ declare -A GROUPS_OF=(
     [build]="gcc g++ libc6-dev make pkg-config libelf-dev zlib1g-dev"
     [bench]="redis-tools nginx-light wrk"
     [vm]="qemu-system-x86 busybox-static debian-archive-keyring xz-utils"
+    [vm-arm64]="qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
     [test]="curl ca-certificates openssl nginx-light tcpdump prometheus prometheus-alertmanager python3 python3-venv"
 )
 # Wanted by single tests, which say so when they are not there; not every release has them.

@@ -22,11 +22,9 @@ int BPF_PROG(lw_sys_exit, struct pt_regs *regs, long ret)
 	/* Execs are refused for many reasons, the others matter for few. */
 	if (ret < 0 && !lw_refused(-ret) && !((call->op | lw_compat_calls[nr].op) & LW_EXECS))
 		return 0;
-#ifdef __TARGET_ARCH_x86
 	compat = lw_abi() == LW_ABI_COMPAT;
 	if (compat)
 		call = &lw_compat_calls[nr];
-#endif
 	config = lw_config();
 	if (!config || !(call->op & config->calls))
 		return 0;

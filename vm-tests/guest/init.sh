@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# The guest's first process: mounts what a host has, runs /.vm/command, reports its exit code on the second serial line and switches off.
+# The guest's first process: mounts what a host has, runs /.vm/command, reports its exit code on a serial line and switches off.
 /bin/busybox mkdir -p /bin /sbin /usr/sbin
 /bin/busybox --install -s
 export PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/root TERM=dumb
@@ -28,7 +28,8 @@ cd /root
 sh /.vm/command </dev/null
 code=$?
 sync
-echo "$code" >/dev/ttyS1
+# One machine has a second line, another only this one.
+if [ -c /dev/ttyAMA0 ]; then echo "@exit $code" >/dev/ttyAMA0; else echo "$code" >/dev/ttyS1; fi
 # The serial line is emptied before the machine goes.
 sleep 0.2
 poweroff -f

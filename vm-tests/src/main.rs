@@ -28,7 +28,7 @@ use vm_tests::{
 /// Runs the scenarios on stock Debian kernels (QEMU TCG): without arguments all of them on every kernel of the table, in both flavours.
 #[derive(Parser)]
 struct Args {
-    /// A kernel of the table (5.10, 6.1, ..., newest); all when none is given.
+    /// A kernel of the table (5.10, 6.1, ..., newest, arm64); all when none is given.
     #[arg(long = "kernel", value_name = "NAME")]
     kernels: Vec<String>,
     /// Only scenarios whose names contain one of these.
@@ -158,7 +158,7 @@ fn run_refusals(args: &Args, filters: &[String]) -> Result<i32> {
         for guest in refusals::boots(filters)? {
             let load = Load {
                 command: format!("scenario-runner refusals {}", guest.cases.join(" ")),
-                files: programs::for_guest()?,
+                files: programs::for_guest(row.arch, &cache())?,
                 ..Load::default()
             };
             let options = Options {
@@ -227,7 +227,7 @@ fn jobs(args: &Args) -> Result<Vec<Job>> {
     let mut jobs = Vec::new();
     for row in args.rows()? {
         let kernel = kernel::get(row, &cache(), args.fetch)?;
-        let files = programs::for_guest()?;
+        let files = programs::for_guest(row.arch, &cache())?;
         for flavour in &flavours {
             jobs.extend(boots.iter().map(|boot| Job {
                 row,

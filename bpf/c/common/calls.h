@@ -179,8 +179,60 @@ static const struct lw_call lw_calls[LW_CALLS] = {
 	[147] = { CREDS, .uids = 3 }, /* setresuid */
 	[91] = { CREDS }, /* capset */
 };
-/* 32-bit Arm programs are not seen by this flavour. */
-static const struct lw_call lw_compat_calls[LW_CALLS] = {};
+
+/* The numbers of 32-bit Arm (EABI). */
+static const struct lw_call lw_compat_calls[LW_CALLS] = {
+	[5] = { OPEN, .path = 1, .flags = 2 }, /* open */
+	[322] = { OPEN, .dir = 1, .path = 2, .flags = 3 }, /* openat */
+	[437] = { OPEN, .form = LW_HOW, .dir = 1, .path = 2, .flags = 3 }, /* openat2 */
+	[8] = { OPEN, .form = LW_CREAT, .path = 1 }, /* creat */
+	[10] = { DELETE, .path = 1 }, /* unlink */
+	[40] = { DELETE, .path = 1 }, /* rmdir */
+	[328] = { DELETE, .dir = 1, .path = 2 }, /* unlinkat */
+	[38] = { RENAME, .path = 1, .path2 = 2 }, /* rename */
+	[329] = { RENAME, .dir = 1, .path = 2, .dir2 = 3, .path2 = 4 }, /* renameat */
+	[382] = { RENAME, .dir = 1, .path = 2, .dir2 = 3, .path2 = 4, .flags = 5 }, /* renameat2 */
+	[39] = { CREATE, .path = 1, .mode = 2 }, /* mkdir */
+	[323] = { CREATE, .dir = 1, .path = 2, .mode = 3 }, /* mkdirat */
+	[14] = { CREATE, .path = 1, .mode = 2 }, /* mknod */
+	[324] = { CREATE, .dir = 1, .path = 2, .mode = 3 }, /* mknodat */
+	[83] = { SYMLINK, .path = 2, .path2 = 1 }, /* symlink */
+	[331] = { SYMLINK, .dir = 2, .path = 3, .path2 = 1 }, /* symlinkat */
+	[9] = { LINK, .path = 2, .path2 = 1 }, /* link */
+	[330] = { LINKAT, .dir = 3, .path = 4, .dir2 = 1, .path2 = 2, .flags = 5 }, /* linkat */
+	[15] = { PERMISSION, .path = 1, .mode = 2 }, /* chmod */
+	[333] = { PERMISSION, .dir = 1, .path = 2, .mode = 3 }, /* fchmodat */
+	[452] = { PERMISSION, .form = LW_AT_FLAGS, .dir = 1, .path = 2, .mode = 3, .flags = 4 }, /* fchmodat2 */
+	[94] = { PERMISSION, .fd = 1, .mode = 2 }, /* fchmod */
+	[182] = { PERMISSION, .path = 1, .owner = 2 }, /* chown, 16 bits */
+	[212] = { PERMISSION, .path = 1, .owner = 2 }, /* chown32 */
+	[16] = { PERMISSION, .form = LW_NOFOLLOW, .path = 1, .owner = 2 }, /* lchown, 16 bits */
+	[198] = { PERMISSION, .form = LW_NOFOLLOW, .path = 1, .owner = 2 }, /* lchown32 */
+	[325] = { PERMISSION, .form = LW_AT_FLAGS, .dir = 1, .path = 2, .owner = 3, .flags = 5 }, /* fchownat */
+	[95] = { PERMISSION, .fd = 1, .owner = 2 }, /* fchown, 16 bits */
+	[207] = { PERMISSION, .fd = 1, .owner = 2 }, /* fchown32 */
+	[226] = { PERMISSION, .path = 1 }, /* setxattr */
+	[227] = { PERMISSION, .form = LW_NOFOLLOW, .path = 1 }, /* lsetxattr */
+	[228] = { PERMISSION, .fd = 1 }, /* fsetxattr */
+	[235] = { PERMISSION, .path = 1 }, /* removexattr */
+	[236] = { PERMISSION, .form = LW_NOFOLLOW, .path = 1 }, /* lremovexattr */
+	[237] = { PERMISSION, .fd = 1 }, /* fremovexattr */
+	[463] = { PERMISSION, .form = LW_AT_FLAGS, .dir = 1, .path = 2, .flags = 3 }, /* setxattrat */
+	[466] = { PERMISSION, .form = LW_AT_FLAGS, .dir = 1, .path = 2, .flags = 3 }, /* removexattrat */
+	[92] = { WRITE, .path = 1 }, /* truncate */
+	[93] = { WRITE, .fd = 1 }, /* ftruncate */
+	[193] = { WRITE, .path = 1 }, /* truncate64 */
+	[194] = { WRITE, .fd = 1 }, /* ftruncate64 */
+	[11] = { EXEC, .path = 1 }, /* execve */
+	[387] = { EXEC, .dir = 1, .path = 2 }, /* execveat */
+	[23] = { CREDS16, .uids = 1 }, /* setuid */
+	[70] = { CREDS16, .uids = 2 }, /* setreuid */
+	[164] = { CREDS16, .uids = 3 }, /* setresuid */
+	[213] = { CREDS, .uids = 1 }, /* setuid32 */
+	[203] = { CREDS, .uids = 2 }, /* setreuid32 */
+	[208] = { CREDS, .uids = 3 }, /* setresuid32 */
+	[185] = { CREDS }, /* capset */
+};
 #endif
 
 #undef OPEN

@@ -29,11 +29,14 @@ static __always_inline void lw_args(struct lw_match *m, struct pt_regs *regs, bo
 	m->args[4] = compat ? (__u32)regs->si : regs->r10;
 	m->args[5] = compat ? (__u32)regs->di : regs->r8;
 #else
-	m->args[1] = regs->orig_x0;
-	m->args[2] = regs->regs[1];
-	m->args[3] = regs->regs[2];
-	m->args[4] = regs->regs[3];
-	m->args[5] = regs->regs[4];
+	/* The upper halves of a 32-bit program's registers are nobody's. */
+	__u64 mask = compat ? 0xffffffff : ~0ull;
+
+	m->args[1] = regs->orig_x0 & mask;
+	m->args[2] = regs->regs[1] & mask;
+	m->args[3] = regs->regs[2] & mask;
+	m->args[4] = regs->regs[3] & mask;
+	m->args[5] = regs->regs[4] & mask;
 #endif
 }
 

@@ -8,20 +8,24 @@ use std::{
 
 use crate::{
     error::{Context, Error, Result, output_of},
-    rig::{kernel::put, table::Suite},
+    rig::{
+        kernel::put,
+        table::{Arch, Suite},
+    },
 };
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// One private apt, for some suites.
+/// One private apt, for one architecture and some suites.
 pub struct Apt {
     home: PathBuf,
     config: PathBuf,
+    arch: Arch,
 }
 
 impl Apt {
     /// Writes its configuration below `home`.
-    pub fn new(home: &Path, suites: &[Suite]) -> Result<Apt> {
+    pub fn new(home: &Path, arch: Arch, suites: &[Suite]) -> Result<Apt> {
         fs::create_dir_all(home).context(home.display())?;
         let home = home.canonicalize().context(home.display())?;
         for directory in [
@@ -45,16 +49,16 @@ impl Apt {
             })
             .collect();
         fs::write(home.join("etc/sources.list"), sources).context("apt's sources.list")?;
-        let h = home.display();
+        let (h, debian) = (home.display(), arch.debian());
         let text = format!(
             "Dir::State \"{h}/state\";\nDir::State::status \"{h}/state/status\";\nDir::Cache \"{h}/cache\";\nDir::Etc \"{h}/etc\";\n\
              Dir::Etc::sourcelist \"{h}/etc/sources.list\";\nDir::Etc::sourceparts \"{h}/etc/parts\";\nDir::Etc::parts \"{h}/etc/parts\";\n\
-             APT::Architecture \"amd64\";\nAPT::Architectures {{\"amd64\";}};\nAPT::Sandbox::User \"root\";\n\
+             APT::Architecture \"{debian}\";\nAPT::Architectures {{\"{debian}\";}};\nAPT::Sandbox::User \"root\";\n\
              Acquire::Languages \"none\";\nAcquire::Check-Valid-Until \"false\";\nAcquire::Retries \"3\";\n"
         );
         let config = home.join("apt.conf");
         fs::write(&config, text).context(config.display())?;
-        Ok(Apt { home, config })
+        Ok(Apt { home, config, arch })
     }
 
     fn command(&self, program: &str, args: &[&str]) -> Command {
@@ -79,8 +83,12 @@ impl Apt {
         for old in debs(&self.home) {
             fs::remove_file(&old).context(old.display())?;
         }
+        let names: Vec<String> = packages
+            .iter()
+            .map(|name| format!("{name}:{}", self.arch.debian()))
+            .collect();
         let mut args = vec!["-q", "download"];
-        args.extend(packages.iter().map(String::as_str));
+        args.extend(names.iter().map(String::as_str));
         output_of(&mut self.command("apt-get", &args))?;
         // Beside its place first, so that an interrupted run leaves nothing half-unpacked.
         let beside = self.home.join("unpacked");
@@ -90,7 +98,7 @@ impl Apt {
             return Err(Error(format!(
                 "apt-get download left {} files for {}",
                 fetched.len(),
-                packages.join(", ")
+                names.join(", ")
             )));
         }
         for deb in &fetched {

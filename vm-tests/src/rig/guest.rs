@@ -15,6 +15,7 @@ use crate::{
     rig::{
         initramfs::{self, Load},
         kernel::Kernel,
+        table::Arch,
     },
 };
 
@@ -64,7 +65,7 @@ pub fn run(kernel: &Kernel, load: &Load, options: &Options, scratch: &Path) -> R
     let place = Scratch::new(scratch)?;
     let initramfs = place.0.join("initramfs.cpio");
     let report = place.0.join("exit-code");
-    fs::write(&initramfs, initramfs::build(load)?).context(initramfs.display())?;
+    fs::write(&initramfs, initramfs::build(load, &kernel.busybox)?).context(initramfs.display())?;
 
     let log = match &options.log {
         Some(path) => Some(File::create(path).context(path.display())?),
@@ -95,6 +96,10 @@ pub fn run(kernel: &Kernel, load: &Load, options: &Options, scratch: &Path) -> R
         )));
     }
     let code = fs::read_to_string(&report).unwrap_or_default();
+    let code = match kernel.arch {
+        Arch::Amd64 => code.as_str(),
+        Arch::Arm64 => on_console(&console).unwrap_or_default(),
+    };
     match code.trim().parse() {
         Ok(code) => Ok(Outcome { code, console, took }),
         Err(_) => Err(Error(format!(
@@ -108,19 +113,20 @@ fn qemu(kernel: &Kernel, initramfs: &Path, report: &Path, options: &Options) -> 
     // Never KVM: nested under some hypervisors stock kernels hang with it. TCG is slow and the same everywhere.
     // One thread for all virtual processors: with one each, a guest on two executed a breakpoint that the other had just patched away, and panicked
     // (QEMU 7.2, 6.12, `Oops: int3` in bpf_trace_run3 while bpf_stats' static key was switched).
+    let (program, machine, console): (_, &[&str], _) = match kernel.arch {
+        Arch::Amd64 => ("qemu-system-x86_64", &["-cpu", "max"], "ttyS0"),
+        // Pointer authentication is what costs most under TCG, and nothing here is about it.
+        Arch::Arm64 => (
+            "qemu-system-aarch64",
+            &["-machine", "virt", "-cpu", "max,pauth-impdef=on"],
+            "ttyAMA0",
+        ),
+    };
     // It goes when this program goes, however that ends.
     let mut command = Command::new("setpriv");
     command
-        .args([
-            "--pdeathsig",
-            "KILL",
-            "--",
-            "qemu-system-x86_64",
-            "-accel",
-            "tcg,thread=single",
-            "-cpu",
-            "max",
-        ])
+        .args(["--pdeathsig", "KILL", "--", program, "-accel", "tcg,thread=single"])
+        .args(machine)
         .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
         .args([
             "-m",
@@ -128,7 +134,8 @@ fn qemu(kernel: &Kernel, initramfs: &Path, report: &Path, options: &Options) -> 
             "-smp",
             &options.cpus.unwrap_or(1).to_string(),
         ])
-        .args(["-serial", "stdio", "-serial", &format!("file:{}", report.display())])
+        .args(["-serial", "stdio"])
+        .args(second_line(kernel.arch, report))
         .arg("-kernel")
         .arg(&kernel.image)
         .arg("-initrd")
@@ -137,13 +144,30 @@ fn qemu(kernel: &Kernel, initramfs: &Path, report: &Path, options: &Options) -> 
         .args([
             "-append",
             &format!(
-                "console=ttyS0 panic=-1 quiet loglevel=4 no_timer_check {}",
+                "console={console} panic=-1 quiet loglevel=4 no_timer_check {}",
                 options.append
             ),
         ])
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     command
+}
+
+/// Where the guest writes the exit code: /dev/ttyS1, or the console where there is one serial line only.
+fn second_line(arch: Arch, report: &Path) -> Vec<String> {
+    match arch {
+        Arch::Amd64 => vec!["-serial".to_owned(), format!("file:{}", report.display())],
+        Arch::Arm64 => Vec::new(),
+    }
+}
+
+/// The exit code on the console.
+fn on_console(console: &str) -> Option<&str> {
+    console
+        .lines()
+        .rev()
+        .find_map(|line| line.split_once("@exit "))
+        .map(|(_, code)| code)
 }
 
 fn wait(child: &mut Child, deadline: Instant) -> Result<bool> {

@@ -58,7 +58,7 @@ pub struct Load {
 }
 
 /// Builds the archive.
-pub fn build(load: &Load) -> Result<Vec<u8>> {
+pub fn build(load: &Load, busybox: &Path) -> Result<Vec<u8>> {
     let mut archive = Archive::default();
     for directory in [
         "proc", "sys", "dev", "tmp", "run", "root", "etc", "var/tmp", "home", "mnt", "usr/bin", "usr/lib",
@@ -79,7 +79,7 @@ pub fn build(load: &Load) -> Result<Vec<u8>> {
         b"root:*:20000:0:99999:7:::\nnobody:*:20000:0:99999:7:::\n",
     );
     archive.file("/etc/hosts", 0o644, b"127.0.0.1 localhost\n");
-    archive.file("/bin/busybox", 0o755, &read(&busybox()?)?);
+    archive.file("/bin/busybox", 0o755, &read(busybox)?);
     archive.file("/init", 0o755, INIT.as_bytes());
     archive.file("/.vm/command", 0o755, load.command.as_bytes());
     load.modules.directories.iter().for_each(|path| archive.directory(path));
@@ -107,14 +107,6 @@ pub fn build(load: &Load) -> Result<Vec<u8>> {
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).context(path.display())
-}
-
-fn busybox() -> Result<PathBuf> {
-    ["/bin/busybox", "/usr/bin/busybox"]
-        .iter()
-        .map(PathBuf::from)
-        .find(|path| path.exists())
-        .ok_or_else(|| Error("no busybox here: install the package busybox-static".into()))
 }
 
 /// What ldd(1) says that a program loads; nothing for a static program or a script.

@@ -9,23 +9,25 @@ use crate::{
     error::{Context, Error, Result},
     rig::{
         apt::Apt,
-        table::{Row, preferred},
+        programs,
+        table::{Arch, Row, preferred},
     },
 };
 
 /// So many releases are tried: the newest may be missing from a mirror that is being updated.
 const TRIES: usize = 3;
 
-/// The kernels built for clouds: small, and all that is needed is built in.
-const FLAVOUR: &str = "-cloud-amd64";
-
 /// A kernel that can be booted.
 #[derive(Debug, Clone)]
 pub struct Kernel {
+    /// For which machine.
+    pub arch: Arch,
     /// As `uname -r` says.
     pub release: String,
     /// vmlinuz.
     pub image: PathBuf,
+    /// The only program of its guest besides those that it is given.
+    pub busybox: PathBuf,
     /// `lib/modules/RELEASE` of its package, if there is one.
     pub modules: Option<PathBuf>,
 }
@@ -34,13 +36,14 @@ pub struct Kernel {
 /// Nothing is written elsewhere.
 pub fn get(row: &Row, cache: &Path, anew: bool) -> Result<Kernel> {
     let home = cache.join("kernels").join(row.name);
-    let there = unpacked(&home);
+    let busybox = programs::busybox(row.arch, cache)?;
+    let there = unpacked(row.arch, &home, &busybox);
     if let Some(kernel) = &there
         && !anew
     {
         return Ok(kernel.clone());
     }
-    match (fetch(row, cache, &home), there) {
+    match (fetch(row, cache, &home, &busybox), there) {
         (Err(e), Some(kernel)) => {
             eprintln!("vm-tests: {}: {e}; the {} of before will do", row.name, kernel.release);
             Ok(kernel)
@@ -49,12 +52,14 @@ pub fn get(row: &Row, cache: &Path, anew: bool) -> Result<Kernel> {
     }
 }
 
-fn fetch(row: &Row, cache: &Path, home: &Path) -> Result<Kernel> {
-    let apt = Apt::new(&cache.join("apt").join(row.name), row.suites)?;
+fn fetch(row: &Row, cache: &Path, home: &Path, busybox: &Path) -> Result<Kernel> {
+    let apt = Apt::new(&cache.join("apt").join(row.name), row.arch, row.suites)?;
     let packages = apt.packages("linux-")?;
+    // The kernels built for clouds: small, and all that is needed is built in.
+    let flavour = format!("-cloud-{}", row.arch.debian());
     let release_of = |package: &String| {
         let release = KINDS.iter().find_map(|kind| package.strip_prefix(kind))?;
-        release.ends_with(FLAVOUR).then(|| release.to_owned())
+        release.ends_with(&flavour).then(|| release.to_owned())
     };
     let releases = preferred(row.series, packages.iter().filter_map(release_of).collect());
     let mut problems = Vec::new();
@@ -62,7 +67,7 @@ fn fetch(row: &Row, cache: &Path, home: &Path) -> Result<Kernel> {
         let parts = KINDS.iter().map(|kind| format!("{kind}{release}"));
         let parts: Vec<String> = parts.filter(|part| packages.contains(part)).collect();
         match apt.unpack(&parts, home) {
-            Ok(()) => match unpacked(home) {
+            Ok(()) => match unpacked(row.arch, home, busybox) {
                 Some(kernel) => return Ok(kernel),
                 None => problems.push(format!("no boot/vmlinuz-* in {}", parts.join(", "))),
             },
@@ -70,7 +75,7 @@ fn fetch(row: &Row, cache: &Path, home: &Path) -> Result<Kernel> {
         }
     }
     if releases.is_empty() {
-        problems.push(format!("no package linux-image-*{FLAVOUR} in {:?}", row.suites));
+        problems.push(format!("no package linux-image-*{flavour} in {:?}", row.suites));
     }
     Err(Error(format!("no kernel {}: {}", row.name, problems.join("; "))))
 }
@@ -79,7 +84,7 @@ fn fetch(row: &Row, cache: &Path, home: &Path) -> Result<Kernel> {
 const KINDS: [&str; 4] = ["linux-image-", "linux-binary-", "linux-modules-", "linux-base-"];
 
 /// The image that unpacked packages left in `home`.
-fn unpacked(home: &Path) -> Option<Kernel> {
+fn unpacked(arch: Arch, home: &Path, busybox: &Path) -> Option<Kernel> {
     // Where a merged /usr is not made by links, boot lies below it.
     let directories = ["boot", "usr/boot", "usr/lib/kernel"].map(|directory| home.join(directory));
     let entries = directories.iter().flat_map(fs::read_dir).flatten().flatten();
@@ -105,8 +110,10 @@ fn unpacked(home: &Path) -> Option<Kernel> {
         .map(|directory| directory.join(&release))
         .find(|path| path.is_dir());
     Some(Kernel {
+        arch,
         release,
         image,
+        busybox: busybox.to_owned(),
         modules,
     })
 }

@@ -2,6 +2,25 @@
 
 use std::str::FromStr;
 
+/// A processor architecture that guests can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arch {
+    /// x86_64.
+    Amd64,
+    /// aarch64.
+    Arm64,
+}
+
+impl Arch {
+    /// Debian's name.
+    pub fn debian(self) -> &'static str {
+        match self {
+            Arch::Amd64 => "amd64",
+            Arch::Arm64 => "arm64",
+        }
+    }
+}
+
 /// A suite of Debian's archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Suite {
@@ -27,11 +46,13 @@ pub struct Row {
     pub name: &'static str,
     /// Which versions.
     pub series: Series,
+    /// For which machine.
+    pub arch: Arch,
     /// Lapwing would not choose function hooks here (`bpf/src/faults.rs` says why): the function flavour is asked for by name.
     pub forced: bool,
     /// Virtual processors: one, which costs an emulator least; two where several are to be had.
     pub cpus: u32,
-    /// Where its packages are (`linux-image-*-cloud-amd64`, or `linux-binary-*` and `linux-modules-*` of the same name).
+    /// Where its packages are (`linux-image-*-cloud-ARCH`, or `linux-binary-*` and `linux-modules-*` of the same name).
     pub suites: &'static [Suite],
     /// Why it is in the matrix.
     pub why: &'static str,
@@ -42,6 +63,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "5.10",
         series: Series::Of("5.10"),
+        arch: Arch::Amd64,
         forced: false,
         cpus: 1,
         suites: &[Suite::Security("bullseye-security")],
@@ -50,6 +72,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "6.1",
         series: Series::Of("6.1"),
+        arch: Arch::Amd64,
         forced: true,
         cpus: 1,
         suites: &[Suite::Security("bookworm-security"), Suite::Main("bookworm")],
@@ -58,6 +81,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "6.12",
         series: Series::Of("6.12"),
+        arch: Arch::Amd64,
         forced: false,
         cpus: 2,
         suites: &[Suite::Security("bookworm-security"), Suite::Main("bookworm-backports")],
@@ -66,6 +90,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "6.18",
         series: Series::Of("6.18"),
+        arch: Arch::Amd64,
         forced: false,
         cpus: 1,
         suites: &[Suite::Main("trixie-backports")],
@@ -74,10 +99,20 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "newest",
         series: Series::Newest,
+        arch: Arch::Amd64,
         forced: false,
         cpus: 1,
         suites: &[Suite::Main("sid")],
         why: "the newest in Debian: functions that it renames or removes are found here first",
+    },
+    Row {
+        name: "arm64",
+        series: Series::Of("6.12"),
+        arch: Arch::Arm64,
+        forced: false,
+        cpus: 1,
+        suites: &[Suite::Security("bookworm-security"), Suite::Main("bookworm-backports")],
+        why: "another processor: other registers, other system-call numbers, other trampolines",
     },
 ];
 
