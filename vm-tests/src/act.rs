@@ -1,8 +1,10 @@
 //! What a scenario makes real programs do: each in a login session of its own, so that the alerts of one are not the alerts of another.
 
 pub mod churn;
+pub mod https;
 #[cfg(target_arch = "x86_64")]
 mod int80;
+mod net;
 pub mod race;
 pub mod uring;
 
@@ -50,6 +52,8 @@ pub struct Act {
     pub user: User,
     /// Whether its failure is the test's.
     pub succeeds: bool,
+    /// The process whose alerts count instead of this one's: one that was there before and is only told to go on.
+    pub noticed: Option<u32>,
 }
 
 impl Act {
@@ -61,6 +65,7 @@ impl Act {
             args,
             user: User::Root,
             succeeds: false,
+            noticed: None,
         }
     }
 
@@ -141,6 +146,8 @@ pub fn main(args: &[String]) -> Result<i32> {
         ["spawn", count, program, args @ ..] => spawn(count.parse().context("count")?, program, args),
         ["files", directory, count] => files(Path::new(directory), count.parse().context("count")?),
         ["appends", directory, count] => appends(&Path::new(directory).join("file"), count.parse().context("count")?),
+        ["net", what @ ..] => net::main(what),
+        ["https", directory, address, target] => https::main(Path::new(directory), address, target),
         ["uring", mode, what @ ..] => uring::main(mode, what),
         #[cfg(target_arch = "x86_64")]
         ["int80", what @ ..] => int80::main(what),

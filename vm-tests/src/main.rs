@@ -234,7 +234,7 @@ fn jobs(args: &Args) -> Result<Vec<Job>> {
                 kernel: kernel.clone(),
                 flavour: *flavour,
                 boot: boot.clone(),
-                files: files.clone(),
+                files: [files.clone(), programs::of_host(row.arch, &boot.programs)].concat(),
             }));
         }
     }

@@ -147,6 +147,10 @@ fn start(group: Group) -> Result<Agent> {
         Group::Demo => Agent::start("demo", alone),
         Group::Production => Agent::start("production", alone),
         Group::Own => Agent::start("production", &scenarios::own_rules()),
+        Group::Network => {
+            scenarios::before_network()?;
+            Agent::start("production", &scenarios::network_rules())
+        }
     }
 }
 

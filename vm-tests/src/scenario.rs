@@ -37,8 +37,10 @@ pub enum Group {
     Demo,
     /// The production default.
     Production,
-    /// Rules of the test's own, in `rules/escapes.toml`.
+    /// Rules of the test's own, in `rules/own.toml`.
     Own,
+    /// Production with the network's rules, HTTPS, and rules of the test's own about flows, in `rules/network.toml`.
+    Network,
 }
 
 type Prepare = Box<dyn Fn(&Place) -> Result<()>>;
@@ -179,7 +181,7 @@ fn counted(agent: &Agent, before: &Metrics, expected: &[Expected]) -> Result<()>
 /// Does `act` and returns the alerts of its session. Fails when `at_least` are not there promptly.
 pub fn observe(agent: &Agent, act: &Act, at_least: usize) -> Result<Vec<Value>> {
     let mut child = act.start()?;
-    let pid = child.id();
+    let pid = act.noticed.unwrap_or(child.id());
     wait(act, &mut child)?;
     let ended = Instant::now();
     let mut late = None;

@@ -4,14 +4,17 @@ mod compat;
 mod escape;
 mod file;
 mod flavour;
+mod https;
 mod itself;
 mod load;
 mod loss;
 mod network;
+mod network_rules;
 mod overlay;
 mod process;
 mod quiet;
 mod race;
+mod real;
 mod refused;
 mod reload;
 mod replay;
@@ -85,6 +88,19 @@ pub fn own_rules() -> String {
         .replace("{single}", &text("single"))
 }
 
+/// What the agent of the network scenarios is told besides the built-in rules.
+pub fn network_rules() -> String {
+    let ports = network::ports();
+    include_str!("../rules/network.toml")
+        .replace("{flow}", &ports.flow.to_string())
+        .replace("{uring}", &ports.uring.to_string())
+}
+
+/// The connection that has to be older than that agent.
+pub fn before_network() -> Result<()> {
+    network::before()
+}
+
 /// "Do this, expect exactly these alerts, and none for the twin."
 pub fn scenarios() -> Vec<Scenario> {
     [
@@ -93,6 +109,9 @@ pub fn scenarios() -> Vec<Scenario> {
         escape::scenarios(),
         refused::scenarios(),
         uring::scenarios(),
+        network::scenarios(),
+        network_rules::scenarios(),
+        https::scenarios(),
         compat::scenarios(),
         race::scenarios(),
         overlay::scenarios(),
@@ -113,13 +132,20 @@ pub fn checks() -> Vec<Check> {
         score::checks(),
         itself::checks(),
         replay::checks(),
-        network::checks(),
-        uring::checks(),
+        real::checks(),
         load::checks(),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// What the rig's guests run, and the page of kernels tells.
+pub fn of_guests() -> Vec<(&'static str, Vec<Need>)> {
+    all()
+        .into_iter()
+        .filter(|(_, needs)| !needs.contains(&Need::Host))
+        .collect()
 }
 
 /// Every name with what it needs, in the order in which they run.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::{
     agent::program,
     error::{Context, Result, output_of},
+    place::executable,
 };
 
 /// Set by the rig: the flavour in which every hook that has it must be attached.
@@ -120,6 +121,10 @@ pub enum Need {
     Parameter(&'static str),
     /// A kernel of at least this version.
     Kernel(u32, u32),
+    /// A program of the machine on which the rig runs: a guest gets it with its libraries.
+    Program(&'static str),
+    /// A machine that is nobody's guest: programs are needed that do not travel. The page of kernels is not about it.
+    Host,
     /// x86_64: what is called does not exist elsewhere.
     X86,
 }
@@ -139,6 +144,8 @@ impl Need {
                 world.at_least(major, minor),
                 format!("Linux {major}.{minor} is the first to have it"),
             ),
+            Need::Program(name) => unless(executable(name).is_ok(), format!("{name} is not here")),
+            Need::Host => unless(!world.guest, "a guest does not have the programs".into()),
             Need::X86 => unless(world.arch == "x86_64", format!("{} has no such thing", world.arch)),
         }
     }

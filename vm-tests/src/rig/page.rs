@@ -148,7 +148,7 @@ impl Page {
             "|---".repeat(heads.len())
         );
         let mut notes: Vec<&str> = Vec::new();
-        for (name, _) in scenarios::all() {
+        for (name, _) in scenarios::of_guests() {
             let cells: Vec<String> = columns().map(|column| self.cell(name, column, &mut notes)).collect();
             let _ = writeln!(text, "| {name} | {} |", cells.join(" | "));
         }
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn a_page_is_read_back() {
         let mut page = Page::default();
-        let name = scenarios::all()[0].0;
+        let name = scenarios::of_guests()[0].0;
         page.releases.insert("5.10".into(), "5.10.0-46".into());
         let key = |flavour| (name.to_owned(), "5.10".to_owned(), flavour);
         page.cells.insert(key(Flavour::Function), (Word::Seen, String::new()));
@@ -272,7 +272,7 @@ mod tests {
     fn the_page_in_docs_has_exactly_the_scenarios_of_the_code() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/kernels.md");
         let page = Page::parse(&std::fs::read_to_string(path).unwrap());
-        let wanted: BTreeSet<&str> = scenarios::all().into_iter().map(|(name, _)| name).collect();
+        let wanted: BTreeSet<&str> = scenarios::of_guests().into_iter().map(|(name, _)| name).collect();
         assert_eq!(
             page.scenarios(),
             wanted,

@@ -11,13 +11,15 @@ pub struct Boot {
     pub parameters: Vec<&'static str>,
     /// To be there when a scenario asks for them.
     pub modules: Vec<&'static str>,
+    /// Programs of this machine that scenarios ask for.
+    pub programs: Vec<&'static str>,
     /// What runs in it.
     pub scenarios: Vec<&'static str>,
 }
 
 /// The guests for all scenarios whose names contain one of `filters` (no filter: all), the one without parameters first.
 pub fn boots(filters: &[String]) -> Vec<Boot> {
-    of(scenarios::all(), filters)
+    of(scenarios::of_guests(), filters)
 }
 
 fn of(all: Vec<(&'static str, Vec<Need>)>, filters: &[String]) -> Vec<Boot> {
@@ -35,14 +37,18 @@ fn of(all: Vec<(&'static str, Vec<Need>)>, filters: &[String]) -> Vec<Boot> {
         let boot = boots.entry(parameters.clone()).or_insert_with(|| Boot {
             parameters,
             modules: Vec::new(),
+            programs: Vec::new(),
             scenarios: Vec::new(),
         });
         boot.scenarios.push(name);
         for need in needs {
-            if let Need::Module(module) = need
-                && !boot.modules.contains(&module)
-            {
-                boot.modules.push(module);
+            let (list, name) = match need {
+                Need::Module(name) => (&mut boot.modules, name),
+                Need::Program(name) => (&mut boot.programs, name),
+                _ => continue,
+            };
+            if !list.contains(&name) {
+                list.push(name);
             }
         }
     }

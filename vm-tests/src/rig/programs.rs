@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     error::{Context, Error, Result},
+    place::executable,
     rig::{
         apt::Apt,
         initramfs::GuestFile,
@@ -16,6 +17,17 @@ use crate::{
 
 /// Debian's release whose packages of another architecture are taken: its libc is no newer than that of the cross compiler.
 const RELEASE: Suite = Suite::Main("bookworm");
+
+/// Programs of this machine, for scenarios that ask for them. What is not here the guest does not get, and one of another architecture gets none.
+pub fn of_host(arch: Arch, names: &[&str]) -> Vec<GuestFile> {
+    if arch != Arch::Amd64 {
+        return Vec::new();
+    }
+    let found = names
+        .iter()
+        .filter_map(|name| Some((executable(name).ok()?, format!("/usr/bin/{name}"))));
+    found.map(|(host, guest)| GuestFile { host, guest }).collect()
+}
 
 /// lapwing and the runner. For this machine: those beside this program, with the libraries that they are linked to. For another: static, built here
 /// when they are not up to date.

@@ -1,19 +1,15 @@
 //! Operations by io_uring: no system call makes them, so only hooks on the kernel's functions see them. Whoever in the kernel does the work
 //! (a worker, a thread that polls), the process of the alert is the one whose ring it is.
 
-use std::{net::TcpListener, path::Path};
-
-use serde_json::Value;
+use std::path::Path;
 
 use crate::{
     act::{Act, me, uring},
-    agent::Agent,
-    error::{Context, Error, Result},
     place::{Place, write},
-    scenario::{Expected, Group, Scenario, check, observe},
-    scenarios::Check,
+    scenario::{Expected, Group, Scenario},
+    scenarios::network,
     verdict::Verdict,
-    world::{Flavour, World},
+    world::Flavour,
 };
 
 /// What `lapwing probes` says of the system-call flavour, too.
@@ -34,9 +30,17 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("uring-sqpoll-mkdir", "sqpoll", "mkdir", "file.create"),
 ];
 
+/// The mode in which a connection is opened.
+const CONNECTS: &[(&str, &str)] = &[
+    ("uring-connect", "plain"),
+    ("uring-worker-connect", "worker"),
+    ("uring-sqpoll-connect", "sqpoll"),
+];
+
 /// In the watched tree; the twins do the same beside it.
 pub fn scenarios() -> Vec<Scenario> {
-    CASES.iter().map(|&case| scenario(case)).collect()
+    let connects = CONNECTS.iter().map(|(name, mode)| connect(name, mode));
+    CASES.iter().map(|&case| scenario(case)).chain(connects).collect()
 }
 
 fn scenario((name, mode, operation, event): (&'static str, &'static str, &'static str, &'static str)) -> Scenario {
@@ -80,49 +84,22 @@ fn scenario((name, mode, operation, event): (&'static str, &'static str, &'stati
     })
 }
 
-/// Connections need the network sensor, and so an agent of their own.
-pub fn checks() -> Vec<Check> {
-    vec![Check::judged("uring-connect", connect)]
-}
-
 /// The socket tells of its connections, whoever makes them: both flavours see it.
-fn connect(_: &World) -> Result<Verdict> {
-    if let Some(why) = uring::lacking("connect") {
-        return Ok(Verdict::NotApplicable(why));
-    }
-    let listen = || TcpListener::bind("127.0.0.1:0").context("listening");
-    let (watched, other) = (listen()?, listen()?);
-    let at = |listener: &TcpListener| listener.local_addr().context("listener");
-    let config = format!(
-        "[network]\nenabled = true\n\n[[network.rule]]\nid = \"uring-connect\"\nprotocol = \"tcp\"\nevent = \"established\"\n\
-         direction = \"outgoing\"\nwhen = 'net.peer.port = {}'\n\n[score]\nfold_window = \"1ms\"\nthreshold = 1000000\n",
-        at(&watched)?.port()
-    );
-    let agent = Agent::start("production", &config)?;
-    for mode in ["plain", "worker", "sqpoll"] {
-        let act = |to: String| Act::of_mine(&["act", "uring", mode, "connect", &to]);
-        let twin = observe(&agent, &act(at(&other)?.to_string()), 0)?;
-        check(&[], &twin).context(format!("{mode}: the twin must not be noticed"))?;
-        let found = observe(&agent, &act(at(&watched)?.to_string()), 1)?;
-        let expected = Expected {
-            rule: "uring-connect",
-            sensor: "network",
-            event: "network.established",
-            executable: Some(text(&me()?)),
-            also: vec![
-                ("/network/direction", "outgoing".into()),
-                ("/network/peer", at(&watched)?.to_string().into()),
-            ],
-            ..Expected::default()
-        };
-        check(&[expected], &found).map_err(|e| Error(format!("{mode}: {e}\n{}", found_network(&found))))?;
-    }
-    agent.stop()?;
-    Ok(Verdict::Seen)
-}
-
-fn found_network(alerts: &[Value]) -> String {
-    alerts.iter().map(|alert| format!("  {}\n", alert["network"])).collect()
+fn connect(name: &'static str, mode: &'static str) -> Scenario {
+    let act = move |port: u16| Act::of_mine(&["act", "uring", mode, "connect", &format!("127.0.0.1:{port}")]);
+    Scenario::new(
+        name,
+        Group::Network,
+        |_| network::listen_for_uring(),
+        move |_| act(network::ports().uring),
+        |_| {
+            let peer = format!("127.0.0.1:{}", network::ports().uring);
+            let alert = network::about("uring-connect", "network.established", "outgoing")?;
+            Ok(vec![network::with(alert, &[("/network/peer", peer.into())])])
+        },
+        move |_| act(network::ports().uring + 1),
+    )
+    .known(|_| uring::lacking("connect").map_or(Verdict::Seen, Verdict::NotApplicable))
 }
 
 fn text(path: &Path) -> String {
