@@ -6,6 +6,7 @@
 mod context;
 mod event;
 mod file;
+mod haystack;
 mod http;
 mod network;
 mod process;
@@ -20,6 +21,7 @@ use crate::event::{Body, FlowChange, Told};
 
 pub use context::{Connection, Context, Proc};
 pub(crate) use event::name_of;
+pub(crate) use haystack::Haystack;
 pub use read::{FieldRef, Get, Read, Scalar, Selector, Who};
 pub use scratch::Scratch;
 pub(crate) use suggest::help_for;

@@ -27,6 +27,8 @@ mod anchor;
 mod check;
 mod glob;
 mod lex;
+mod literal;
+mod needle;
 mod parse;
 pub mod transform;
 mod value;
@@ -36,6 +38,7 @@ use crate::field::{Context, Field, Kinds, Scalar};
 pub use anchor::{Anchor, Anchored};
 pub use check::Check;
 pub use glob::Glob;
+pub(crate) use needle::Needles;
 pub(crate) use parse::resolve;
 pub use transform::Transform;
 
@@ -62,6 +65,13 @@ pub struct Predicate {
     root: Node,
 }
 
+/// Of what a check looks for, in a sieve: the text, and its own number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub part: usize,
+    pub place: usize,
+}
+
 #[derive(Debug, Clone)]
 enum Node {
     And(Box<[Node]>),
@@ -83,6 +93,17 @@ impl Predicate {
         let mut fields = Vec::new();
         self.root.fields(&mut fields);
         fields
+    }
+
+    /// Lets every check that looks for bytes know its place in a sieve, which `insert` gives.
+    pub(crate) fn sift(&mut self, insert: &mut dyn FnMut(Needles) -> Place) {
+        self.root.sift(insert);
+    }
+
+    /// The parts of the sieve in one of which something must be wherever it is true; None when it may be true without.
+    pub(crate) fn parts(&self) -> Option<Vec<usize>> {
+        let mut parts = Vec::new();
+        self.root.needs(&mut parts).then_some(parts)
     }
 
     /// Whether it is true.
@@ -112,6 +133,34 @@ impl Node {
             Node::Or(nodes) => nodes.iter().any(|node| node.might_match(name, value)),
             Node::Not(_) => true,
             Node::Check(check) => check.field.field.name != name || check.might_match(value),
+        }
+    }
+
+    fn sift(&mut self, insert: &mut dyn FnMut(Needles) -> Place) {
+        match self {
+            Node::And(nodes) | Node::Or(nodes) => nodes.iter_mut().for_each(|node| node.sift(insert)),
+            Node::Not(node) => node.sift(insert),
+            Node::Check(check) => check.place = check.needles().map(insert),
+        }
+    }
+
+    /// Adds the parts of the sieve without which it is false; false when there are none.
+    fn needs(&self, parts: &mut Vec<usize>) -> bool {
+        match self {
+            Node::And(nodes) => nodes.iter().any(|node| {
+                let before = parts.len();
+                let needs = node.needs(parts);
+                if !needs {
+                    parts.truncate(before);
+                }
+                needs
+            }),
+            Node::Or(nodes) => nodes.iter().all(|node| node.needs(parts)),
+            Node::Not(_) => false,
+            Node::Check(check) => {
+                parts.extend(check.place.map(|place| place.part));
+                check.place.is_some()
+            }
         }
     }
 

@@ -1,7 +1,8 @@
 //! Rules, compiled: from [`Specs`] to what matches events.
 //!
 //! Rules are found, not searched: by the kind of event (and, for files, by the watches that the kernel hit or the path), then by the
-//! values that their predicates cannot do without ([`index`]). Only what is left is evaluated.
+//! values that their predicates cannot do without ([`index`]). What rules look for in the bytes of connections is looked for once, for all of
+//! them ([`sieve`]). Only what is left is evaluated.
 
 mod compile;
 mod exclude;
@@ -11,6 +12,7 @@ mod meter;
 mod moment;
 mod network;
 mod process;
+mod sieve;
 mod skip;
 mod types;
 mod watch;
@@ -21,7 +23,7 @@ use crate::{
     event::{Body, Event},
     field::{Context, Field},
     interest::Interest,
-    predicate::Predicate,
+    predicate::{Needles, Place, Predicate},
     process::Table,
     spec::{ProcessRuleEvent, Specs},
 };
@@ -32,6 +34,7 @@ use moment::Moment;
 use watch::Watches;
 
 pub use network::{Held, Needs};
+pub(crate) use sieve::{Sieve, Sifted};
 pub use types::{Finding, Matches, RuleError, RuleId, RuleInfo};
 
 /// Compiled rules. Immutable; share it by `Arc`.
@@ -60,6 +63,13 @@ impl Condition {
 }
 
 impl Condition {
+    /// Enters the checks in a sieve.
+    fn sift(&mut self, insert: &mut dyn FnMut(Needles) -> Place) {
+        for predicate in [&mut self.when, &mut self.except].into_iter().flatten() {
+            predicate.sift(insert);
+        }
+    }
+
     /// The fields that it reads.
     fn fields(&self) -> impl Iterator<Item = &'static Field> {
         [&self.when, &self.except]
@@ -73,6 +83,12 @@ impl RuleSet {
     /// Compiles everything, or says everything that is wrong.
     pub fn compile(specs: &Specs) -> Result<RuleSet, Vec<RuleError>> {
         compile::compile(specs)
+    }
+
+    /// The same rules, of which every check is evaluated that can be. For comparison: the matches are the same.
+    pub fn without_sieve(mut self) -> RuleSet {
+        self.network.unsift();
+        self
     }
 
     /// What the sensors must deliver for the enabled rules.
@@ -117,6 +133,7 @@ impl RuleSet {
             laps,
             candidates,
             scratch,
+            sifted,
             meter,
         } = out;
         let context = Context::new(event, table, scratch);
@@ -128,7 +145,11 @@ impl RuleSet {
         };
         match &event.body {
             Body::File(file) => self.watches.evaluate(&context, file, candidates, &mut found),
-            Body::Flow(_) | Body::Traffic(_) => self.network.evaluate(&context, candidates, &mut found),
+            Body::Flow(_) => self.network.evaluate(&context, candidates, &mut found),
+            Body::Traffic(_) => {
+                let context = context.sieved(self.network.sieve(), sifted);
+                self.network.evaluate(&context, candidates, &mut found);
+            }
             body => moment::of(body).for_each(|moment| self.process.evaluate(&context, moment, candidates, &mut found)),
         }
     }

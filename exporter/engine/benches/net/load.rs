@@ -34,7 +34,7 @@ impl Load {
     }
 
     pub fn exchanges(&self) -> u64 {
-        self.turns.len() as u64 / 2
+        self.turns.iter().filter(|(way, _)| *way == Way::Received).count() as u64
     }
 }
 
@@ -93,27 +93,88 @@ fn gzip(body: &[u8]) -> Vec<u8> {
     framed("Content-Length", length, &packed)
 }
 
-/// The turns as segments of one connection, from its SYNs on.
-pub fn segments(turns: &Turns, size: usize) -> Vec<Segment> {
-    let end = |text: &str| text.parse().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 80)));
-    let endpoints = Endpoints {
-        local: end("10.0.0.1:80"),
-        remote: end("203.0.113.9:40000"),
-        netns: 0,
+/// A server's and a client's end of one connection.
+pub const ENDS: [(&str, &str); 2] = [
+    ("10.0.0.1:80", "203.0.113.9:40000"),
+    ("203.0.113.9:40000", "10.0.0.1:80"),
+];
+
+/// What is left for the agent of ordinary exchanges with the default rules: one packet a request, which says how many bytes of the response
+/// before it passed. `wrk` sends as little as can be, `browser` what browsers send.
+pub fn asked() -> [Load; 2] {
+    let wrk = |_| b"GET /1024 HTTP/1.1\r\nHost: 127.0.0.1:43210\r\n\r\n".to_vec();
+    let browser = |number| {
+        format!("GET /catalogue/item{number}.html?ref=home&page=%32 HTTP/1.1\r\n{REQUEST_HEADERS}\r\n").into_bytes()
     };
-    let mut next = [1, 1_u32];
-    let segment = |way, sequence, ack, flags, data: &[u8]| Segment {
-        flow: FlowKey(1),
-        direction: Direction::Incoming,
+    let load = |name, ask: &dyn Fn(usize) -> Vec<u8>| Load {
+        name,
+        turns: (0..1000).map(|number| (Way::Received, ask(number))).collect(),
+    };
+    [load("wrk", &wrk), load("browser", &browser)]
+}
+
+/// The same as both ends of one connection on this host see it, and each in turn: first what the client sends, then what the server takes.
+pub fn asked_segments(load: &Load) -> Vec<(usize, Segment)> {
+    const ANSWER: u32 = 1263;
+    let mut segments: Vec<(usize, Segment)> = Vec::new();
+    let (mut sequence, mut ack) = (1, 1);
+    for (end, direction, way) in [
+        (1, Direction::Outgoing, Way::Sent),
+        (0, Direction::Incoming, Way::Received),
+    ] {
+        segments.push((end, one(end, direction, way, (0, 0, tcp::SYN), b"", 0)));
+        segments.push((
+            end,
+            one(end, direction, way.other(), (0, 1, tcp::SYN | tcp::ACK), b"", 0),
+        ));
+    }
+    for (number, (_, ask)) in load.turns.iter().enumerate() {
+        let passed = if number == 0 { 0 } else { ANSWER };
+        ack += passed;
+        for (end, direction, way) in [
+            (1, Direction::Outgoing, Way::Sent),
+            (0, Direction::Incoming, Way::Received),
+        ] {
+            segments.push((end, one(end, direction, way, (sequence, ack, tcp::ACK), ask, passed)));
+        }
+        sequence += ask.len() as u32;
+    }
+    segments
+}
+
+fn one(
+    end: usize,
+    direction: Direction,
+    way: Way,
+    (sequence, ack, flags): (u32, u32, u8),
+    data: &[u8],
+    passed: u32,
+) -> Segment {
+    let (local, remote) = ENDS[end];
+    let address = |text: &str| text.parse().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 80)));
+    Segment {
+        flow: FlowKey(1 + end as u64),
+        direction,
         way,
-        endpoints,
+        endpoints: Endpoints {
+            local: address(local),
+            remote: address(remote),
+            netns: 0,
+        },
         sequence,
         ack,
         flags,
         length: data.len() as u32,
         data: Bytes::from(data),
-        passed: 0,
-    };
+        passed,
+    }
+}
+
+/// The turns as segments of one connection, from its SYNs on.
+pub fn segments(turns: &Turns, size: usize) -> Vec<Segment> {
+    let mut next = [1, 1_u32];
+    let segment =
+        |way, sequence, ack, flags, data: &[u8]| one(0, Direction::Incoming, way, (sequence, ack, flags), data, 0);
     let mut segments = vec![
         segment(Way::Received, 0, 0, tcp::SYN, b""),
         segment(Way::Sent, 0, 1, tcp::SYN | tcp::ACK, b""),

@@ -5,7 +5,8 @@
 //! and 300 bytes, `upload` forms of 100 KiB, `download` bodies of 8 MiB, which are passed over after their first 512 KiB, `chunked` 64 KiB
 //! in chunks of 4 KiB, `gzip` 20 KiB packed to some hundred bytes, which are unpacked. Segments are as large as Ethernet's (1448 bytes of
 //! payload) and as the kernel's super-packets (up to 64 KiB). `observe` is the whole of [`Engine::observe`] with the rules that the program
-//! ships: segments in, alerts out, of which this traffic makes none. Throughput is payload as it passed, both directions, on one core;
+//! ships: segments in, alerts out, of which this traffic makes none; `both ends` is what is left of small exchanges whose client and server
+//! are both on this host: one packet a request for each end, no response (an element is one request, judged twice). Throughput is payload as it passed, both directions, on one core;
 //! an element is one request with its response.
 
 mod load;
@@ -16,7 +17,7 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use lapwing_engine::{
     engine::{Engine, Settings},
-    event::{Body, Direction, Event, FlowChange, tcp},
+    event::{Body, Direction, Event, FlowChange, FlowKey, tcp},
     net::{
         budget::Budget,
         conversation::{Conversation, End, Limits},
@@ -97,7 +98,47 @@ fn observing(criterion: &mut Criterion) {
             );
         }
     }
+    for load in load::asked() {
+        group.throughput(throughput(&load));
+        let (before, events) = both_ends(&load);
+        let (mut engine, mut alerts) = (Engine::new(rules.clone(), Settings::default()), Vec::new());
+        before.iter().for_each(|event| engine.observe(event, &mut alerts));
+        group.bench_function(format!("{}, both ends", load.name), |bencher| {
+            bencher.iter(|| events.iter().for_each(|event| engine.observe(event, &mut alerts)));
+        });
+        assert_eq!(engine.streams().requests % (2 * load.turns.len() as u64), 0);
+        let odd = engine.streams().malformed + engine.streams().partial + engine.streams().desynchronised;
+        assert_eq!((odd, alerts.len()), (0, 0));
+    }
     group.finish();
+}
+
+/// A server and its client, both on this host, whose every request is a packet and whose every response passes untold.
+fn both_ends(load: &Load) -> (Vec<Event>, Vec<Event>) {
+    const PIDS: [u32; 2] = [10, 11];
+    let mut source = Synthetic::new();
+    source.snapshot(1, 0, "/usr/lib/systemd/systemd");
+    for (pid, program) in PIDS.into_iter().zip(["/usr/sbin/nginx", "/usr/bin/wrk"]) {
+        source.fork(1, pid).exec(pid, program, &[program]);
+    }
+    let before = source.take();
+    let mut flows = |change| {
+        for (end, direction) in [(1, Direction::Outgoing), (0, Direction::Incoming)] {
+            let (local, remote) = load::ENDS[end];
+            source.flow(PIDS[end], change, direction, local, remote, |flow| {
+                flow.flow = FlowKey(1 + end as u64);
+            });
+        }
+        source.take()
+    };
+    let mut events = flows(FlowChange::Established);
+    let headers = [events[1].header.clone(), events[0].header.clone()];
+    events.extend(load::asked_segments(load).into_iter().map(|(end, segment)| Event {
+        header: headers[end].clone(),
+        body: Body::Segment(Box::new(segment)),
+    }));
+    events.extend(flows(FlowChange::Closed));
+    (before, events)
 }
 
 fn throughput(load: &Load) -> Throughput {

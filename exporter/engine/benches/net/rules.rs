@@ -45,18 +45,22 @@ struct Row {
 
 /// All of them.
 pub fn default() -> Arc<RuleSet> {
+    match RuleSet::compile(&specs()) {
+        Ok(rules) => Arc::new(rules),
+        Err(errors) => panic!("{errors:#?}"),
+    }
+}
+
+/// As written.
+pub fn specs() -> Specs {
     let file: File = match toml::from_str(TEXT) {
         Ok(file) => file,
         Err(error) => panic!("{error}"),
     };
-    let specs = Specs {
+    Specs {
         network: file.network.rule.into_iter().map(rule).collect(),
         network_settings: NetworkSettings::default(),
         ..Specs::default()
-    };
-    match RuleSet::compile(&specs) {
-        Ok(rules) => Arc::new(rules),
-        Err(errors) => panic!("{errors:#?}"),
     }
 }
 

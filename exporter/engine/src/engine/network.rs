@@ -67,6 +67,7 @@ impl Engine {
     fn judge_made(&mut self, made: &mut Vec<Event>, out: &mut Vec<Alert>) {
         for event in made.drain(..) {
             self.judge(&event, out);
+            self.flows.recycle(event);
         }
     }
 

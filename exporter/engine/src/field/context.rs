@@ -7,7 +7,9 @@ use crate::{
     event::{
         Body, Direction, Endpoints, Event, FileEvent, FlowChange, FlowTotals, ProcessKey, ProcessSnapshot, Traffic,
     },
+    predicate::Place,
     process::Table,
+    rule::{Sieve, Sifted},
 };
 
 /// A process: which, and what it is.
@@ -40,6 +42,7 @@ pub struct Context<'a> {
     table: &'a Table,
     process: OnceCell<Option<Proc<'a>>>,
     pub(super) scratch: RefCell<&'a mut Scratch>,
+    sieve: Option<(&'a Sieve, RefCell<&'a mut Sifted>)>,
 }
 
 impl<'a> Context<'a> {
@@ -51,7 +54,27 @@ impl<'a> Context<'a> {
             table,
             process: OnceCell::new(),
             scratch: RefCell::new(scratch),
+            sieve: None,
         }
+    }
+
+    /// The same for predicates whose checks are entered in the sieve. `sifted` is cleared.
+    pub(crate) fn sieved(mut self, sieve: &'a Sieve, sifted: &'a mut Sifted) -> Context<'a> {
+        sifted.clear();
+        self.sieve = Some((sieve, RefCell::new(sifted)));
+        self
+    }
+
+    /// Whether all checks of these parts of the sieve are certainly false.
+    pub(crate) fn is_quiet(&self, parts: &[usize]) -> bool {
+        let sieve = self.sieve.as_ref();
+        sieve.is_some_and(|(sieve, sifted)| sieve.is_quiet(parts, self, &mut sifted.borrow_mut()))
+    }
+
+    /// Whether the check at that place of the sieve is certainly false.
+    pub(crate) fn rules_out(&self, place: Place) -> bool {
+        let sieve = self.sieve.as_ref();
+        sieve.is_some_and(|(sieve, sifted)| sieve.rules_out(place, self, &mut sifted.borrow_mut()))
     }
 
     /// The process that did it; for an exec as it is afterwards, for an exit the one that ended.

@@ -20,7 +20,7 @@ pub(crate) use body::Draft;
 pub(crate) use chunked::{Chunked, Step};
 pub(crate) use head::{Fed, Head, Scanner};
 pub use headers::Headers;
-pub(crate) use line::{RequestLine, StatusLine, plausible, request_line, status_line};
+pub(crate) use line::{RequestLine, StatusLine, ordinary_request_line, plausible, request_line, status_line};
 pub use oddity::{Oddities, Oddity};
 pub use percent::{Args, decode, decode_form};
 pub(crate) use percent::{Pairs, decode_form_into};

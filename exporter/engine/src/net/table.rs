@@ -162,6 +162,11 @@ impl Flows {
         }
     }
 
+    /// Takes back what [`Flows::observe`] made, for its room.
+    pub fn recycle(&mut self, event: Event) {
+        self.told.recycle(event);
+    }
+
     /// Forgets connections whose end was not told, and gives up holes that nobody will close. What that brings to light goes to `out`.
     pub fn expire(&mut self, now: BootTime, out: &mut Vec<Event>) {
         let header = Header {
@@ -229,7 +234,14 @@ impl Flows {
     fn segment(&mut self, header: &Header, segment: &Segment, out: &mut Vec<Event>) -> ProcessKey {
         let key = Key::Tcp(segment.flow);
         self.relieve(header, out);
-        let flow = self.enter(key, header, out);
+        let known = self.flows.contains_key(&key);
+        if !known {
+            self.enter(key, header, out);
+        }
+        let Some(flow) = self.flows.get_mut(&key) else {
+            return header.process;
+        };
+        flow.see(header, known);
         flow.learn(segment.direction, Some(segment.endpoints));
         flow.count(segment.way, segment.length);
         flow.passed(segment);
@@ -238,17 +250,35 @@ impl Flows {
             // Its plaintext is judged.
             return owner;
         }
-        if unclaimed && held::is_answered(segment) {
+        if unclaimed {
+            self.unclaimed_segment(key, header, segment, out);
+            return owner;
+        }
+        self.conversations += u64::from(!flow.converses());
+        let was_waiting = flow.waiting;
+        let mut made = Made::new(header, &mut self.told, out);
+        flow.converse(
+            &self.conversation,
+            &mut self.budget,
+            &mut made,
+            |conversation, budget, messages| conversation.segment(segment, budget, messages),
+        );
+        if flow.waiting && !was_waiting {
+            self.waiting.push_back((header.time, key));
+        }
+        owner
+    }
+
+    /// Of a connection of which it is not certain who serves it.
+    fn unclaimed_segment(&mut self, key: Key, header: &Header, segment: &Segment, out: &mut Vec<Event>) {
+        if held::is_answered(segment) {
             self.claim(key, out);
         }
         let before = out.len();
         self.converse(key, header, out, |conversation, budget, messages| {
             conversation.segment(segment, budget, messages)
         });
-        if unclaimed {
-            self.hold(key, header, before, out);
-        }
-        owner
+        self.hold(key, header, before, out);
     }
 
     fn converse(
@@ -302,11 +332,7 @@ impl Flows {
             .flows
             .entry(key)
             .or_insert_with(|| Box::new(Flow::new(key, header)));
-        if header.process.pid != 0 {
-            flow.owner = header.process;
-        }
-        flow.seen = header.time;
-        flow.active = known;
+        flow.see(header, known);
         flow
     }
 

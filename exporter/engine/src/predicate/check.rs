@@ -5,7 +5,7 @@ use memchr::memmem::Finder;
 use regex::bytes::Regex;
 
 use super::transform;
-use super::{Glob, Transform};
+use super::{Glob, Place, Transform};
 use crate::{
     field::{Context, FieldRef, Scalar},
     paths::PathMap,
@@ -20,6 +20,8 @@ pub struct Check {
     pub(super) test: Test,
     /// The values are parts of one text, and what is not found in that is in none of them.
     narrows: bool,
+    /// Where a sieve says whether it can hold at all.
+    pub(super) place: Option<Place>,
 }
 
 #[derive(Debug, Clone)]
@@ -32,8 +34,7 @@ pub(super) enum Test {
     EndsWith(Box<[u8]>),
     Contains(Box<Finder<'static>>),
     Glob(Glob),
-    /// The second: it asks for nothing but that it is found, wherever that is (no `^`, `$`, `\b`).
-    Regex(Regex, bool),
+    Regex(Box<Regex>, About),
     /// `paths` are those that `set` was made of.
     Below {
         set: PathMap<()>,
@@ -44,6 +45,15 @@ pub(super) enum Test {
     InNumbers(Box<[i64]>),
     /// In one of them, or (false) in none.
     Networks(Box<[IpNet]>, bool),
+}
+
+/// What is known of a regex.
+#[derive(Debug, Clone, Default)]
+pub(super) struct About {
+    /// It asks for nothing but that it is found, wherever that is (no `^`, `$`, `\b`).
+    pub anywhere: bool,
+    /// Of these one, in any case, is in every match.
+    pub literals: Option<Vec<Vec<u8>>>,
 }
 
 /// How two numbers are compared.
@@ -133,7 +143,11 @@ impl Test {
 
     /// Whether it holds for every text of which a part holds.
     fn is_found_anywhere(&self) -> bool {
-        matches!(self, Test::Contains(_) | Test::Regex(_, true))
+        match self {
+            Test::Contains(_) => true,
+            Test::Regex(_, about) => about.anywhere,
+            _ => false,
+        }
     }
 
     fn cost(&self) -> u32 {
@@ -156,6 +170,7 @@ impl Check {
             field,
             transforms,
             test,
+            place: None,
         }
     }
 
@@ -165,6 +180,9 @@ impl Check {
     }
 
     pub(super) fn matches(&self, context: &Context<'_>) -> bool {
+        if self.place.is_some_and(|place| context.rules_out(place)) {
+            return false;
+        }
         if self.narrows && self.field.whole(context, |text| self.test.holds_text(text)) == Some(false) {
             return false;
         }

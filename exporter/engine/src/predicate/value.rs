@@ -7,8 +7,9 @@ use regex::bytes::RegexBuilder;
 
 use super::{
     Check, Glob, PredicateError, Transform,
-    check::{Compare, Test, TextSet},
+    check::{About, Compare, Test, TextSet},
     lex::Kind,
+    literal,
     parse::Parser,
 };
 use crate::{
@@ -316,15 +317,21 @@ fn build(pattern: &str, ignore_case: bool, offset: usize) -> Result<Test, Predic
         .dfa_size_limit(REGEX_BYTES)
         .nest_limit(64)
         .build();
-    let anywhere = regex_syntax::ParserBuilder::new()
+    let parsed = regex_syntax::ParserBuilder::new()
         .unicode(false)
         .utf8(false)
         .case_insensitive(ignore_case)
         .nest_limit(64)
         .build()
-        .parse(pattern)
-        .is_ok_and(|regex| regex.properties().look_set().is_empty());
-    let built = built.map(|regex| Test::Regex(regex, anywhere));
+        .parse(pattern);
+    let about = parsed.map_or_else(
+        |_| About::default(),
+        |regex| About {
+            anywhere: regex.properties().look_set().is_empty(),
+            literals: literal::literals(&regex),
+        },
+    );
+    let built = built.map(|regex| Test::Regex(Box::new(regex), about));
     built.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => PredicateError {
             offset,

@@ -28,6 +28,7 @@ pub(super) fn compile(specs: &Specs) -> Result<RuleSet, Vec<RuleError>> {
         .network
         .iter()
         .for_each(|rule| compiler.network_rule(rule, &selection));
+    compiler.set.network.finish();
     if compiler.errors.is_empty() {
         Ok(compiler.set)
     } else {

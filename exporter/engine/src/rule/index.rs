@@ -79,9 +79,11 @@ impl ByField {
         if let Some(rules) = self.equal.get(text) {
             out.extend_from_slice(rules);
         }
-        self.below.visit(text, |rule, _| {
-            out.push(*rule);
-            false
-        });
+        if !self.below.is_empty() {
+            self.below.visit(text, |rule, _| {
+                out.push(*rule);
+                false
+            });
+        }
     }
 }

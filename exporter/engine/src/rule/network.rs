@@ -1,9 +1,10 @@
 //! `[[network.rule]]`, compiled.
 
 mod appetite;
+mod asked;
 
-use self::appetite::Appetites;
-use super::{Condition, Finding, Found, RuleId, index::Index, skip::Skip};
+use self::{appetite::Appetites, asked::Asked};
+use super::{Condition, Finding, Found, RuleId, Sieve, skip::Skip};
 use crate::{
     alert::ActionResult,
     event::{Body, Bytes, Direction, FlowChange, Told},
@@ -158,7 +159,6 @@ pub(super) fn event_of(protocol: NetworkProtocol, condition: &Condition) -> Netw
 struct Rule {
     id: RuleId,
     tls_only: bool,
-    directions: Directions,
     severity: Severity,
     points: u32,
     held: Held,
@@ -170,7 +170,9 @@ struct Rule {
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     rules: Vec<Rule>,
-    by_event: [Index; NetworkEvent::ALL.len()],
+    /// By event and direction, in the order of [`Direction`].
+    by_event: [[Asked; 3]; NetworkEvent::ALL.len()],
+    sieve: Sieve,
     settings: NetworkSettings,
     /// Some rule reads what connections carry in the clear, or plaintext of TLS libraries.
     plain: bool,
@@ -190,7 +192,7 @@ impl Rules {
         id: RuleId,
         spec: &NetworkRule,
         (event, directions): (NetworkEvent, Directions),
-        condition: Condition,
+        mut condition: Condition,
         skip: Skip,
     ) {
         let number = self.rules.len() as u32;
@@ -202,11 +204,15 @@ impl Rules {
         );
         self.plain |= carried && spec.protocol != NetworkProtocol::Https;
         self.by_tls |= carried;
-        self.by_event[event as usize].insert(number, condition.when.as_ref());
+        condition.sift(&mut |needles| self.sieve.insert(needles));
+        for direction in [Direction::Incoming, Direction::Outgoing, Direction::Unknown] {
+            if directions.contain(direction) {
+                self.by_event[event as usize][direction as usize].insert(number, condition.when.as_ref());
+            }
+        }
         self.rules.push(Rule {
             id,
             tls_only: spec.protocol == NetworkProtocol::Https,
-            directions,
             severity: spec.severity,
             points: spec.common.points.unwrap_or(spec.severity.points()),
             held: Held::of(spec),
@@ -241,7 +247,7 @@ impl Rules {
     }
 
     pub fn needs(&self) -> Needs {
-        let some = |event: NetworkEvent| !self.by_event[event as usize].is_empty();
+        let some = |event: NetworkEvent| self.by_event[event as usize].iter().any(|index| !index.is_empty());
         Needs {
             payload: some(NetworkEvent::Payload),
             http: [
@@ -254,6 +260,21 @@ impl Rules {
             request_body: self.request_body,
             response_body: self.response_body,
         }
+    }
+
+    /// All rules are there.
+    pub fn finish(&mut self) {
+        self.sieve.finish();
+    }
+
+    /// What the rules' checks look for.
+    pub fn sieve(&self) -> &Sieve {
+        &self.sieve
+    }
+
+    /// Every check is evaluated from now on.
+    pub fn unsift(&mut self) {
+        self.sieve = Sieve::default();
     }
 
     /// What the kernel has to tell; None when no rule is enabled.
@@ -278,9 +299,9 @@ impl Rules {
         let (Some(event), Some(connection)) = (event(&context.event.body), context.connection()) else {
             return;
         };
-        self.by_event[event as usize].candidates(context, candidates);
+        self.by_event[event as usize][connection.direction as usize].candidates(context, candidates);
         for rule in candidates.iter().map(|number| &self.rules[*number as usize]) {
-            if rule.directions.contain(connection.direction) && (connection.tls || !rule.tls_only) {
+            if connection.tls || !rule.tls_only {
                 rule.evaluate(context, found);
                 found.lap(rule.id);
             }

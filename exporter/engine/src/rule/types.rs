@@ -1,6 +1,6 @@
 //! What rules are known by and what they give.
 
-use super::{meter::Meter, network::Held};
+use super::{Sifted, meter::Meter, network::Held};
 use crate::{
     alert::ActionResult,
     event::{Bytes, Sensor},
@@ -72,6 +72,7 @@ pub struct Matches {
     pub(crate) laps: Vec<(RuleId, u64)>,
     pub(super) candidates: Vec<u32>,
     pub(super) scratch: Scratch,
+    pub(super) sifted: Sifted,
     pub(super) meter: Option<Meter>,
 }
 

@@ -51,6 +51,31 @@ pub(crate) fn plausible(start: &[u8]) -> bool {
     !word.is_empty() && word.iter().all(|byte| is_token(*byte)) && target.is_none_or(starts)
 }
 
+/// Reads a request line as nearly all are: capital letters, one space, a path without odd bytes, one space, HTTP/1.0 or 1.1. Any other is for
+/// [`plausible`] and [`request_line`], which say the same of these.
+pub(crate) fn ordinary_request_line(text: &[u8], line: Span) -> Option<RequestLine> {
+    let bytes = line.of(text);
+    let (minor, rest) = bytes.split_last()?;
+    let rest = rest
+        .strip_suffix(b" HTTP/1.")
+        .filter(|_| matches!(minor, b'0' | b'1'))?;
+    let method = rest.iter().position(|byte| !byte.is_ascii_uppercase())?;
+    let target = rest[method..].strip_prefix(b" ")?;
+    let odd = |found: bool, byte: &u8| found | (*byte <= b' ') | (*byte == 0x7f);
+    if !(1..=METHOD_MOST).contains(&method) || target.first() != Some(&b'/') || target.iter().fold(false, odd) {
+        return None;
+    }
+    let start = line.start as usize;
+    Some(RequestLine {
+        method: Span::new(start, start + method),
+        target: Span::new(start + method + 1, start + rest.len()),
+        version: Version {
+            major: 1,
+            minor: minor - b'0',
+        },
+    })
+}
+
 /// Reads a request line as servers do: the method is before the first space, the version after the last, the target is all between.
 /// None: it is not one of HTTP (a request without a version is HTTP/0.9, which nothing speaks any more).
 pub(crate) fn request_line(text: &[u8], line: Span, oddities: &mut Oddities) -> Option<RequestLine> {
@@ -124,4 +149,45 @@ fn version(word: &[u8]) -> Option<Version> {
         major: number(&digits[..dot])?,
         minor: number(&digits[dot + 1..])?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ordinary_request_line_is_read_as_any_other() {
+        let mut ordinary = 0;
+        for line in [
+            "GET / HTTP/1.1",
+            "GET /a?b=c HTTP/1.0",
+            "get / HTTP/1.1",
+            "GET  / HTTP/1.1",
+            "GET / HTTP/1.1 ",
+            "GET /\u{7f} HTTP/1.1",
+            "GET /a b HTTP/1.1",
+            "GET / HTTP/1.2",
+            "GET / HTTP/2.0",
+            "GET http://a/ HTTP/1.1",
+            "GET * HTTP/1.1",
+            " / HTTP/1.1",
+            "GET HTTP/1.1",
+            "HTTP/1.1",
+            "GET /x\tHTTP/1.1",
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF / HTTP/1.1",
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG / HTTP/1.1",
+            "HTTP / HTTP/1.1",
+        ] {
+            let (text, span) = (line.as_bytes(), Span::new(0, line.len()));
+            let mut oddities = Oddities::default();
+            let any = plausible(text)
+                .then(|| request_line(text, span, &mut oddities))
+                .flatten();
+            if let Some(found) = ordinary_request_line(text, span) {
+                ordinary += 1;
+                assert_eq!((Some(found), true), (any, oddities.is_empty()), "{line}");
+            }
+        }
+        assert_eq!(ordinary, 4);
+    }
 }

@@ -8,9 +8,17 @@ fn hex(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).map(|digit| digit as u8)
 }
 
+/// In few bytes as many would take longer to begin with.
+fn position(text: &[u8], is: impl Fn(u8) -> bool, many: impl Fn(&[u8]) -> Option<usize>) -> Option<usize> {
+    match text.len() < 16 {
+        true => text.iter().position(|byte| is(*byte)),
+        false => many(text),
+    }
+}
+
 /// Undoes `%xx`, once. What is no escape stays as it is.
 pub fn decode(text: &[u8]) -> Cow<'_, [u8]> {
-    match memchr(b'%', text) {
+    match position(text, |byte| byte == b'%', |text| memchr(b'%', text)) {
         None => Cow::Borrowed(text),
         Some(first) => Cow::Owned(unescape(text, first, false)),
     }
@@ -24,7 +32,8 @@ pub(crate) fn decode_form_into(text: &[u8], out: &mut Vec<u8>) {
 
 /// The same in forms and queries, where `+` is a space.
 pub fn decode_form(text: &[u8]) -> Cow<'_, [u8]> {
-    match memchr2(b'%', b'+', text) {
+    let is_code = |byte| matches!(byte, b'%' | b'+');
+    match position(text, is_code, |text| memchr2(b'%', b'+', text)) {
         None => Cow::Borrowed(text),
         Some(first) => Cow::Owned(unescape(text, first, true)),
     }

@@ -72,6 +72,11 @@ impl Request {
         Pairs::new(self.query()).chain(Pairs::new(self.form()))
     }
 
+    /// False: there is none, which is told without looking at any.
+    pub(crate) fn may_have_args(&self) -> bool {
+        self.query.len() > 0 || !self.body.bytes.is_empty()
+    }
+
     /// The body, if it is a form.
     fn form(&self) -> &[u8] {
         let body = self.body.bytes.as_slice();
@@ -118,7 +123,10 @@ pub(crate) fn path_and_query(text: &[u8], target: Span) -> (Span, Span) {
     let (_, rest) = split_absolute(target.of(text));
     let end = target.end as usize;
     let start = end - rest.len();
-    let path = Span::new(start, memchr2(b'?', b'#', rest).map_or(end, |at| start + at));
+    let Some(path_end) = memchr2(b'?', b'#', rest) else {
+        return (Span::new(start, end), Span::new(end, end));
+    };
+    let path = Span::new(start, start + path_end);
     let query = memchr(b'?', rest).map_or(end, |at| start + at + 1);
     let fragment = memchr(b'#', &rest[query - start..]).map_or(end, |at| query + at);
     (path, Span::new(query, fragment))

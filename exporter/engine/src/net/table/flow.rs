@@ -26,6 +26,38 @@ pub(super) struct Telling {
     number: u64,
     /// What a conversation has just said; kept for its room.
     messages: Vec<Message>,
+    /// Boxes of what was judged, for what comes next.
+    #[allow(clippy::vec_box, reason = "the boxes are what is kept")]
+    spare: Vec<Box<Traffic>>,
+}
+
+/// Most boxes that are kept: more than one segment makes of ordinary traffic.
+const MAX_SPARE: usize = 16;
+
+impl Telling {
+    /// Takes back what was made and is judged, for its room.
+    pub fn recycle(&mut self, event: Event) {
+        if let Body::Traffic(mut traffic) = event.body
+            && self.spare.len() < MAX_SPARE
+        {
+            traffic.told = Told::Payload(Payload {
+                way: Way::Received,
+                offset: 0,
+                bytes: Vec::new(),
+            });
+            self.spare.push(traffic);
+        }
+    }
+
+    fn boxed(&mut self, traffic: Traffic) -> Box<Traffic> {
+        match self.spare.pop() {
+            Some(mut room) => {
+                *room = traffic;
+                room
+            }
+            None => Box::new(traffic),
+        }
+    }
 }
 
 /// Where what is made of an event goes.
@@ -101,6 +133,15 @@ impl Flow {
             pending: VecDeque::new(),
             found: Vec::new(),
         }
+    }
+
+    /// It was seen now with this process; `known`: not for the first time.
+    pub fn see(&mut self, header: &Header, known: bool) {
+        if header.process.pid != 0 {
+            self.owner = header.process;
+        }
+        self.seen = header.time;
+        self.active = known;
     }
 
     /// Whether its bytes are put together.
@@ -264,7 +305,7 @@ impl Flow {
         };
         made.out.push(Event {
             header,
-            body: Body::Traffic(Box::new(traffic)),
+            body: Body::Traffic(made.told.boxed(traffic)),
         });
         number
     }

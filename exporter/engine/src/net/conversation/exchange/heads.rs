@@ -2,7 +2,9 @@
 
 use super::{
     super::{
-        super::http::{Draft, Fed, Head, Headers, Oddity, Version, plausible, request_line, status_line},
+        super::http::{
+            Draft, Fed, Head, Headers, Oddity, Version, ordinary_request_line, plausible, request_line, status_line,
+        },
         framing::{self, Framing},
         index, other,
         side::{First, Open, OpenHead, State},
@@ -58,6 +60,12 @@ impl Exchange {
     /// Whether the first line is one of HTTP. The first ever says which side asks.
     fn first_line(&mut self, way: Way, head: &mut Head) -> Option<First> {
         let (text, line) = (&head.headers.text, head.first);
+        if self.client != Some(other(way))
+            && let Some(request) = ordinary_request_line(text, line)
+        {
+            self.set_client(way);
+            return Some(First::Request(request));
+        }
         if !plausible(line.of(text)) {
             return None;
         }

@@ -88,15 +88,20 @@ impl Pending {
     pub fn pop(&mut self, budget: &mut Budget) -> Option<Arc<Request>> {
         let first = self.waiting.pop_front()?;
         budget.give(first.charged);
-        // Room for the one or two that most connections ever wait for stays.
-        if self.waiting.is_empty() && self.waiting.capacity() > 4 {
-            self.waiting = VecDeque::new();
-        }
+        self.shrink();
         first.request
     }
 
     pub fn clear(&mut self, budget: &mut Budget) {
         budget.give(self.waiting.iter().map(|waiting| waiting.charged).sum());
-        self.waiting = VecDeque::new();
+        self.waiting.clear();
+        self.shrink();
+    }
+
+    /// Room for the one or two that most connections ever wait for stays.
+    fn shrink(&mut self) {
+        if self.waiting.is_empty() && self.waiting.capacity() > 4 {
+            self.waiting = VecDeque::new();
+        }
     }
 }
