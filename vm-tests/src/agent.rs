@@ -1,7 +1,9 @@
 //! A running agent: started with a configuration of its own, asked over HTTP, its alerts read from its JSON file.
 
 use std::{
+    cell::RefCell,
     fs::{self, File},
+    io::{Read, Seek, SeekFrom},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -18,6 +20,7 @@ use crate::{
     error::{Context, Error, Result},
     http,
     metrics::Metrics,
+    steps::{Step, timed},
     world::{FORCED, GUEST},
 };
 
@@ -31,6 +34,14 @@ pub struct Agent {
     /// Everything of this run: config.toml, alerts.json, agent.log.
     pub home: PathBuf,
     address: SocketAddr,
+    read: RefCell<Alerts>,
+}
+
+/// What of its alerts has been read: a scenario looks every few milliseconds, and all others of its group are before its own.
+#[derive(Default)]
+struct Alerts {
+    bytes: u64,
+    all: Vec<Value>,
 }
 
 impl Agent {
@@ -73,8 +84,13 @@ impl Agent {
             .stderr(log)
             .spawn()
             .context("lapwing")?;
-        let mut agent = Agent { child, home, address };
-        agent.wait_ready()?;
+        let mut agent = Agent {
+            child,
+            home,
+            address,
+            read: RefCell::default(),
+        };
+        timed(Step::Start, || agent.wait_ready())?;
         Ok(agent)
     }
 
@@ -90,14 +106,14 @@ impl Agent {
 
     /// All alerts so far, in order.
     pub fn alerts(&self) -> Result<Vec<Value>> {
-        let text = fs::read_to_string(self.home.join("alerts.json")).unwrap_or_default();
-        // A line that is being written has no end yet.
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole
-            .lines()
-            .filter(|line| !line.is_empty())
-            .map(|line| serde_json::from_str(line).context(format!("not JSON: {line}")))
-            .collect()
+        self.alerts_where(|_| true)
+    }
+
+    /// Those of them that are wanted.
+    pub fn alerts_where(&self, wanted: impl Fn(&Value) -> bool) -> Result<Vec<Value>> {
+        let mut read = self.read.borrow_mut();
+        read.on(&self.home.join("alerts.json"))?;
+        Ok(read.all.iter().filter(|alert| wanted(alert)).cloned().collect())
     }
 
     /// A scrape.
@@ -136,6 +152,10 @@ impl Agent {
 
     /// The same, its files being kept for a while.
     pub fn end(&mut self) -> Result<()> {
+        timed(Step::Stop, || self.terminate())
+    }
+
+    fn terminate(&mut self) -> Result<()> {
         self.signal(Signal::TERM)?;
         let deadline = Instant::now() + patient(STOP);
         loop {
@@ -180,6 +200,28 @@ impl Agent {
             }
             thread::sleep(Duration::from_millis(20));
         }
+    }
+}
+
+impl Alerts {
+    /// Reads what has come since. No agent of a test shortens its file.
+    fn on(&mut self, path: &Path) -> Result<()> {
+        let Ok(mut file) = File::open(path) else {
+            return Ok(());
+        };
+        let mut new = Vec::new();
+        file.seek(SeekFrom::Start(self.bytes)).context(path.display())?;
+        file.read_to_end(&mut new).context(path.display())?;
+        // A line that is being written has no end yet.
+        let end = new.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let whole = &new[..end];
+        for line in whole.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let alert = serde_json::from_slice(line);
+            let shown = || format!("not JSON: {}", String::from_utf8_lossy(line));
+            self.all.push(alert.map_err(|e| Error(format!("{}: {e}", shown())))?);
+        }
+        self.bytes += whole.len() as u64;
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ pub mod rig;
 pub mod runner;
 pub mod scenario;
 pub mod scenarios;
+pub mod steps;
 pub mod verdict;
 pub mod verifier;
 pub mod world;

@@ -15,6 +15,7 @@ use crate::{
     refusals,
     scenario::{Group, Scenario},
     scenarios,
+    steps::Spent,
     verdict::{Line, Verdict},
     world::World,
 };
@@ -178,9 +179,10 @@ struct Report {
 impl Report {
     /// Runs one and prints its two lines: one for people, one for the rig.
     fn test(&mut self, name: &str, run: impl FnOnce() -> Result<Verdict>) {
-        let started = Instant::now();
+        let (started, before) = (Instant::now(), Spent::so_far());
         let result = run();
         let took = started.elapsed();
+        let steps = Spent::so_far().since(before);
         self.took += took;
         let seconds = took.as_secs_f64();
         match &result {
@@ -188,10 +190,10 @@ impl Report {
                 self.ignored += 1;
                 println!("test {name} ... ignored, {why}");
             }
-            Ok(Verdict::Seen) => println!("test {name} ... ok ({seconds:.1} s)"),
-            Ok(verdict) => println!("test {name} ... ok, {:?} ({seconds:.1} s)", verdict),
+            Ok(Verdict::Seen) => println!("test {name} ... ok ({seconds:.1} s) {steps}"),
+            Ok(verdict) => println!("test {name} ... ok, {verdict:?} ({seconds:.1} s) {steps}"),
             Err(e) => {
-                println!("test {name} ... FAILED ({seconds:.1} s)\n{e}\n");
+                println!("test {name} ... FAILED ({seconds:.1} s) {steps}\n{e}\n");
                 self.failed.push(name.to_owned());
             }
         }
@@ -201,6 +203,7 @@ impl Report {
 
     fn finish(self) -> ExitCode {
         let verdict = if self.failed.is_empty() { "ok" } else { "FAILED" };
+        println!("time in steps: {}", Spent::so_far());
         for name in &self.failed {
             println!("failed: {name}");
         }

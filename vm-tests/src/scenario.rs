@@ -17,12 +17,16 @@ use crate::{
     expected::{partial_fields, shown},
     metrics::Metrics,
     place::{Place, copy_program},
+    steps::{Step, timed},
     verdict::Verdict,
     world::{Flavour, Need, World},
 };
 
 pub use crate::expected::{Expected, brief, check};
 
+/// For an agent without the built-in rules, which take many hooks: the one rule that closes steps (see [`fence`]). Others follow it.
+pub const FEW_RULES: &str = "defaults = false\n---\n[[process.rule]]\nid = \"fence\"\nevent = \"bin-execution\"\nsuccess_severity = \"low\"\n\
+    points = 0\nwhen = 'proc.exepath pmatch (\"/tmp\")'\n";
 /// An alert has to be there this soon after its cause.
 pub const PROMPT: Duration = Duration::from_secs(1);
 /// The closing alert itself may wait behind many others.
@@ -180,18 +184,9 @@ fn counted(agent: &Agent, before: &Metrics, expected: &[Expected]) -> Result<()>
 
 /// Does `act` and returns the alerts of its session. Fails when `at_least` are not there promptly.
 pub fn observe(agent: &Agent, act: &Act, at_least: usize) -> Result<Vec<Value>> {
-    let mut child = act.start()?;
-    let pid = act.noticed.unwrap_or(child.id());
-    wait(act, &mut child)?;
-    let ended = Instant::now();
-    let mut late = None;
-    while at_least > 0 && session_alerts(agent, pid)?.len() < at_least {
-        if ended.elapsed() > patient(PROMPT) {
-            late = Some(ended.elapsed());
-            break;
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
+    let started = run_to_end(act)?;
+    let pid = act.noticed.unwrap_or(started);
+    let late = timed(Step::Alerts, || late(agent, pid, at_least))?;
     fence(agent)?;
     let found = session_alerts(agent, pid)?;
     if let Some(late) = late
@@ -205,12 +200,28 @@ pub fn observe(agent: &Agent, act: &Act, at_least: usize) -> Result<Vec<Value>> 
     Ok(found)
 }
 
+/// Waits for the alerts of a program that has just ended; how long, when they are not there promptly.
+fn late(agent: &Agent, pid: u32, at_least: usize) -> Result<Option<Duration>> {
+    let ended = Instant::now();
+    while at_least > 0 && session_alerts(agent, pid)?.len() < at_least {
+        if ended.elapsed() > patient(PROMPT) {
+            return Ok(Some(ended.elapsed()));
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    Ok(None)
+}
+
 /// Waits for the alert of an event that happened just now: when it is there, everything before it has been judged.
 pub fn fence(agent: &Agent) -> Result<()> {
+    timed(Step::Fence, || close_step(agent))
+}
+
+fn close_step(agent: &Agent) -> Result<()> {
     let directory = Path::new("/tmp").join(format!("lapwing-test-{}-fence", std::process::id()));
     fs::create_dir_all(&directory).context(directory.display())?;
     let program = copy_program("true", &directory)?;
-    let pid = run_to_end(&Act::new(&program, &[]))?;
+    let pid = start_and_wait(&Act::new(&program, &[]))?;
     fs::remove_dir_all(&directory).context(directory.display())?;
     agent.wait_until(
         "the alert of a program run from /tmp, which closes a step",
@@ -221,6 +232,10 @@ pub fn fence(agent: &Agent) -> Result<()> {
 
 /// Does `act` in its session and waits for its end. Returns its pid.
 pub fn run_to_end(act: &Act) -> Result<u32> {
+    timed(Step::Act, || start_and_wait(act))
+}
+
+fn start_and_wait(act: &Act) -> Result<u32> {
     let mut child = act.start()?;
     wait(act, &mut child)?;
     Ok(child.id())
@@ -251,11 +266,7 @@ fn wait(act: &Act, child: &mut Child) -> Result<()> {
 
 /// The alerts of a process and its descendants.
 pub fn session_alerts(agent: &Agent, pid: u32) -> Result<Vec<Value>> {
-    Ok(agent
-        .alerts()?
-        .into_iter()
-        .filter(|alert| is_of_session(alert, pid))
-        .collect())
+    agent.alerts_where(|alert| is_of_session(alert, pid))
 }
 
 /// Whether the process or one of its ancestors has this pid.

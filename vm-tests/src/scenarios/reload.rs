@@ -14,7 +14,7 @@ use crate::{
     agent::Agent,
     error::{Context, Error, Result},
     place::Place,
-    scenario::{Expected, check, observe},
+    scenario::{Expected, FEW_RULES, check, observe},
     scenarios::Check,
 };
 
@@ -38,7 +38,10 @@ fn watch(id: &str, path: &Path) -> String {
 
 fn reload() -> Result<()> {
     let (first, second) = (Place::new("reload-first")?, Place::new("reload-second")?);
-    let one = format!("[score]\nhost_threshold = 1000000\n{}", watch("first", &first.plain));
+    let one = format!(
+        "{FEW_RULES}[score]\nhost_threshold = 1000000\n{}",
+        watch("first", &first.plain)
+    );
     let both = format!("{one}{}", watch("second", &second.plain));
     let agent = Agent::start("production", &one)?;
     let touch = |place: &Place, name: &str| Act::new("touch", &[&place.plain.join(name).display().to_string()]);
@@ -76,14 +79,10 @@ fn reload() -> Result<()> {
     agent.stop()
 }
 
-/// Closes a step: the only rule that the agent starts with.
-const FENCE: &str = "defaults = false\n---\n[[process.rule]]\nid = \"fence\"\nevent = \"bin-execution\"\nsuccess_severity = \"low\"\n\
-    points = 0\nwhen = 'proc.exepath pmatch (\"/tmp\")'\n";
-
 /// Rules that need sensors which were not attached when capabilities were dropped.
 fn sensors() -> Result<()> {
     let place = Place::new("reload-sensors")?;
-    let agent = Agent::start("production", FENCE)?;
+    let agent = Agent::start("production", FEW_RULES)?;
     let is_ok = |agent: &Agent, sensor: &str| -> Result<bool> {
         Ok(agent
             .metrics()?
@@ -95,7 +94,7 @@ fn sensors() -> Result<()> {
     }
     let listener = TcpListener::bind("127.0.0.1:0").context("bind")?;
     let address = listener.local_addr().context("address")?;
-    let files = format!("{FENCE}{}", watch("made", &place.plain));
+    let files = format!("{FEW_RULES}{}", watch("made", &place.plain));
     let all = format!(
         "{files}[network]\nenabled = true\n[[network.rule]]\nid = \"asked\"\nprotocol = \"http\"\ndirection = \"incoming\"\nseverity = \"low\"\n\
          when = 'http.path = \"/asked\" and net.local.port = {}'\n",

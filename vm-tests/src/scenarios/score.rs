@@ -8,7 +8,7 @@ use crate::{
     act::Act,
     agent::Agent,
     error::{Context, Error, Result},
-    scenario::{brief, fence, session_alerts},
+    scenario::{FEW_RULES, brief, fence, session_alerts},
     scenarios::Check,
 };
 
@@ -23,7 +23,7 @@ fn start(score: &str, keys: &str) -> Result<Agent> {
     let watch = "[[file.watch]]\nid = \"heavy\"\npath = \"{home}/heavy\"\nrecursive = true\nseverity = \"medium\"\n";
     let agent = Agent::start(
         "production",
-        &format!("[score]\nhost_threshold = 1000000\n{score}\n{watch}{keys}"),
+        &format!("{FEW_RULES}[score]\nhost_threshold = 1000000\n{score}\n{watch}{keys}"),
     )?;
     fs::create_dir(agent.home.join("heavy")).context("mkdir")?;
     Ok(agent)
