@@ -28,7 +28,7 @@ int BPF_PROG(lw_on_commit_creds, struct cred *new)
 	}
 	lw_read_creds(&creds, new);
 	if (!lw_is_self(LW_PROCESS))
-		lw_compare(tid, &creds, LW_FUNCTION);
+		lw_compare(tid, &creds, LW_FUNCTION, true);
 	lw_remember(tid, &creds);
 	return 0;
 }

@@ -18,7 +18,7 @@ int BPF_PROG(lw_on_fork, struct task_struct *parent, struct task_struct *child)
 	struct lw_fork f;
 
 	lw_read_creds(&creds, parent->cred);
-	lw_compare(parent->pid, &creds, LW_FUNCTION);
+	lw_compare(parent->pid, &creds, LW_FUNCTION, false);
 	lw_read_creds(&creds, child->cred);
 	lw_remember(child->pid, &creds);
 	if (child->pid != child->tgid || lw_is_self(LW_PROCESS))
@@ -59,7 +59,7 @@ static __always_inline void lw_before_exec(struct lw_exec *e, __u32 old_tid, __u
 			e->before.euid = e->before.suid = e->before.fsuid = now->creds.uid;
 	} else {
 		if (!setuid)
-			lw_compare(old_tid, now, LW_FUNCTION);
+			lw_compare(old_tid, now, LW_FUNCTION, false);
 		/* As it is now: lw_compare may just have renewed it. */
 		e->before = was->creds;
 	}
@@ -137,7 +137,7 @@ int BPF_PROG(lw_on_exit, struct task_struct *task)
 	struct lw_exit e;
 
 	lw_read_creds(&creds, task->cred);
-	lw_compare(tid, &creds, LW_FUNCTION);
+	lw_compare(tid, &creds, LW_FUNCTION, false);
 	bpf_map_delete_elem(&lw_remembered, &tid);
 	lw_pending_forget(bpf_get_current_pid_tgid());
 	if (!lw_is_last(task) || lw_is_self(LW_PROCESS))

@@ -291,7 +291,7 @@ fn a_setuid_program_shows_who_ran_it() {
     let changes = rig
         .of(pid)
         .into_iter()
-        .filter(|event| matches!(event.body, Body::Credentials(_)))
+        .filter(|event| matches!(&event.body, Body::Credentials(change) if change.after.euid == 0))
         .count();
     assert_eq!(changes, 0, "the exec tells it, and nothing else does");
 
@@ -328,6 +328,33 @@ fn becoming_root_by_a_call_is_told_once_and_so_is_the_refusal() {
     };
     rig.until(|events| changes(events).len() >= 2);
     assert_eq!(changes(&rig.events), [(65534, 0, true, 0), (65534, 65534, true, 1)]);
+}
+
+/// What a server does once it listens. The calls that change nothing, and a thread that changes alone, are no news.
+#[test]
+fn a_process_that_gives_root_up_is_told_as_who_it_becomes() {
+    use rustix::{process::Uid, thread};
+    let mut rig = rig();
+    let act_as = |uid: Uid| thread::set_thread_res_uid(uid, uid, uid).unwrap();
+    let server = common::net::fork(|| {
+        act_as(Uid::ROOT);
+        std::thread::spawn(move || act_as(Uid::from_raw(65533))).join().unwrap();
+        act_as(Uid::from_raw(65534));
+        act_as(Uid::from_raw(65534));
+    });
+    common::net::wait(server);
+    rig.until_exit(server);
+    let changes: Vec<_> = rig
+        .of(server)
+        .into_iter()
+        .filter_map(|event| match &event.body {
+            Body::Credentials(change) => {
+                Some((change.before.euid, change.after.uid, change.after.euid, change.by_call))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(changes, [(0, 65534, 65534, true)]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod load;
 mod loss;
 mod network;
 mod network_rules;
+mod ordinary;
 mod overlay;
 mod process;
 mod quiet;
@@ -133,6 +134,7 @@ pub fn checks() -> Vec<Check> {
         itself::checks(),
         replay::checks(),
         real::checks(),
+        ordinary::checks(),
         load::checks(),
     ]
     .into_iter()

@@ -97,17 +97,23 @@ static __always_inline void lw_refused_root(__s32 error, __u8 flavour)
 /*
  * What the running thread's credentials are now against what is remembered; tells a change to root that nobody told yet.
  * by_call is false only when no call could have done it: the call that did may have been one that the hooks do not see (int 0x80).
+ *
+ * `after_call`: that has just returned. Then a process that acts as another user from now on is told too, as servers do that give root up once
+ * they listen: no rule is about that, but all that follows is that user's. A thread that does so alone does not speak for its process.
  */
-static __always_inline void lw_compare(__u32 tid, const struct lw_memory *now, __u8 flavour)
+static __always_inline void lw_compare(__u32 tid, const struct lw_memory *now, __u8 flavour, bool after_call)
 {
+	bool root = !now->creds.euid;
 	struct lw_memory *was;
 
-	if (now->creds.euid || !lw_remembers())
+	if (!root && !(after_call && bpf_get_current_pid_tgid() >> 32 == tid))
+		return;
+	if (!lw_remembers())
 		return;
 	was = bpf_map_lookup_elem(&lw_remembered, &tid);
-	if (!was || !was->creds.euid)
+	if (!was || was->creds.euid == now->creds.euid)
 		return;
-	lw_send_credentials(was, now, !lw_impossible(was), 0, flavour);
+	lw_send_credentials(was, now, !root || !lw_impossible(was), 0, flavour);
 	lw_remember(tid, now);
 }
 

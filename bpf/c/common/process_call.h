@@ -27,7 +27,7 @@ static __always_inline bool lw_asks_root(const struct lw_call *call, struct pt_r
 	       (call->uids > 2 && !(lw_process_argument(regs, compat, 2) & mask));
 }
 
-/* After a call that may have changed credentials: tells a change to root, remembers them. */
+/* After a call that may have changed credentials: tells a change to root or another user, remembers them. */
 static __always_inline void lw_creds_call(const struct lw_call *call, struct pt_regs *regs, bool compat, long ret)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
@@ -39,7 +39,7 @@ static __always_inline void lw_creds_call(const struct lw_call *call, struct pt_
 		return;
 	lw_read_current_creds(&creds);
 	if (!lw_is_self(LW_PROCESS))
-		lw_compare(tid, &creds, LW_SYSCALL);
+		lw_compare(tid, &creds, LW_SYSCALL, true);
 	lw_remember(tid, &creds);
 }
 

@@ -7,10 +7,12 @@ pub struct Counters {
     pub bytes: u64,
     /// Bytes that came again after they had been given out.
     pub repeated_bytes: u64,
-    /// Holes that were given up: lost before the agent, or not copied.
+    /// Holes that were given up: what was there was lost on the way to the agent.
     pub gaps: u64,
     /// Bytes in them.
     pub gap_bytes: u64,
+    /// Bytes that the kernel told of and did not copy, since no rule reads them.
+    pub uncopied_bytes: u64,
     /// Segments that came too early (before what precedes them) and were kept.
     pub reordered: u64,
     /// Holes that were given up because a connection, or all together, held too much.

@@ -332,7 +332,13 @@ impl Stream {
 
     /// Gives up the hole before `to`, and takes what waited for it.
     fn skip_to(&mut self, to: u64, budget: &mut Budget, sink: &mut impl FnMut(u64, Piece<'_>, &mut Budget)) {
-        self.deliver(to.saturating_sub(self.offset), &[], budget, sink);
+        let hole = to.saturating_sub(self.offset);
+        if hole > 0 {
+            budget.counters.gaps += 1;
+            budget.counters.gap_bytes += hole;
+            self.pass_over(hole, budget, sink);
+            self.next = self.next.wrapping_add(hole as u32);
+        }
         self.drain(budget, sink);
     }
 
@@ -369,13 +375,17 @@ impl Stream {
             self.offset += there;
         }
         if length > there {
-            budget.counters.gaps += 1;
-            budget.counters.gap_bytes += length - there;
-            sink(self.offset, Piece::Gap(length - there), budget);
-            self.offset += length - there;
+            budget.counters.uncopied_bytes += length - there;
+            self.pass_over(length - there, budget, sink);
         }
         // By intention modulo 2^32.
         self.next = self.next.wrapping_add(length as u32);
+    }
+
+    /// Tells that the next `length` bytes are not there.
+    fn pass_over(&mut self, length: u64, budget: &mut Budget, sink: &mut impl FnMut(u64, Piece<'_>, &mut Budget)) {
+        sink(self.offset, Piece::Gap(length), budget);
+        self.offset += length;
     }
 
     /// Tells the end when it is reached.

@@ -140,8 +140,8 @@ families! {
     }
     "Network" {
         NETWORK_BYTES = Counter "lapwing_network_bytes" ["fate"]
-            "Bytes of connections that the kernel passed on for rules to read: read in order, repeated by the sender, missing (lost on the way to the agent, or not copied since a message was past its budget), or not_kept (of a body, since network.max_buffered was used up)"
-            "rate() of fate=\"read\" is the load of the network rules. missing is normal for large transfers; together with lapwing_events_lost_total{sensor=\"network\"} it means that network_ring is too small.";
+            "Bytes of connections that the kernel passed on for rules to read: read in order, repeated by the sender, not_copied (no rule reads them), missing (lost on the way to the agent), or not_kept (of a body, since network.max_buffered was used up)"
+            "rate() of fate=\"read\" is the load of the network rules. missing together with lapwing_events_lost_total{sensor=\"network\"} means that network_ring is too small.";
         NETWORK_MESSAGES = Counter "lapwing_network_messages" ["kind"]
             "HTTP requests and responses that were read, plain or from TLS libraries"
             "Requests without responses: the answers were lost, or servers do not answer.";

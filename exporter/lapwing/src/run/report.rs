@@ -127,6 +127,7 @@ fn network(state: &State, sensors: &Sensors) -> NetworkTotals {
         bytes: vec![
             ("read", streams.bytes),
             ("repeated", streams.repeated_bytes),
+            ("not_copied", streams.uncopied_bytes),
             ("missing", streams.gap_bytes),
             ("not_kept", streams.refused_bytes),
         ],
