@@ -227,15 +227,21 @@ fn jobs(args: &Args) -> Result<Vec<Job>> {
     let mut jobs = Vec::new();
     for row in args.rows()? {
         let kernel = kernel::get(row, &cache(), args.fetch)?;
-        let files = programs::for_guest(row.arch, &cache())?;
+        let files = match args.from_consoles {
+            true => Vec::new(),
+            false => programs::for_guest(row.arch, &cache())?,
+        };
         for flavour in &flavours {
-            jobs.extend(boots.iter().map(|boot| Job {
-                row,
-                kernel: kernel.clone(),
-                flavour: *flavour,
-                boot: boot.clone(),
-                files: [files.clone(), programs::of_host(row.arch, &boot.programs)].concat(),
-            }));
+            for boot in &boots {
+                let programs = programs::asked_for(row.arch, &boot.programs, &cache())?;
+                jobs.push(Job {
+                    row,
+                    kernel: kernel.clone(),
+                    flavour: *flavour,
+                    boot: boot.clone(),
+                    files: [files.clone(), programs].concat(),
+                });
+            }
         }
     }
     Ok(jobs)

@@ -16,6 +16,8 @@ pub const WANTED: &str = "LAPWING_EXPECT_FLAVOUR";
 pub const FORCED: &str = "LAPWING_FORCE_FLAVOUR";
 /// There in the rig's guests only.
 pub const GUEST: &str = "/.vm";
+/// Where the rig puts busybox as a program of 32 bits, for a guest whose processor runs both.
+pub const BUSYBOX_32: &str = "/.vm/busybox-32";
 /// Where the rig puts modules for a guest: `NAME/NN-file.ko`, in the order in which they are loaded.
 pub const MODULES: &str = "/.vm/modules";
 
@@ -125,11 +127,16 @@ pub enum Need {
     Program(&'static str),
     /// A machine that is nobody's guest: programs are needed that do not travel. The page of kernels is not about it.
     Host,
-    /// x86_64: what is called does not exist elsewhere.
-    X86,
+    /// This processor (`x86_64`, `aarch64`): what is called does not exist elsewhere.
+    Arch(&'static str),
 }
 
 impl Need {
+    /// Why a machine with this processor cannot have it, if that is known without looking.
+    pub fn unmet_on(self, arch: &str) -> Option<String> {
+        matches!(self, Need::Arch(wanted) if wanted != arch).then(|| format!("{arch} has no such thing"))
+    }
+
     /// Sees to it; why it cannot be had.
     pub fn unmet(self, world: &World) -> Result<Option<String>> {
         let unless = |met: bool, why: String| Ok((!met).then_some(why));
@@ -146,7 +153,7 @@ impl Need {
             ),
             Need::Program(name) => unless(executable(name).is_ok(), format!("{name} is not here")),
             Need::Host => unless(!world.guest, "a guest does not have the programs".into()),
-            Need::X86 => unless(world.arch == "x86_64", format!("{} has no such thing", world.arch)),
+            Need::Arch(_) => Ok(self.unmet_on(world.arch)),
         }
     }
 }
@@ -197,7 +204,7 @@ mod tests {
         assert_eq!(world.version, (6, 1));
         assert_eq!(Need::Kernel(6, 1).unmet(&world).unwrap(), None);
         assert!(Need::Kernel(6, 10).unmet(&world).unwrap().unwrap().contains("6.10"));
-        assert!(Need::X86.unmet(&world).unwrap().unwrap().contains("aarch64"));
+        assert!(Need::Arch("x86_64").unmet(&world).unwrap().unwrap().contains("aarch64"));
         let parameter = Need::Parameter("lapwing.test=never");
         assert!(parameter.unmet(&world).unwrap().unwrap().contains("never"));
     }

@@ -8,10 +8,7 @@ use std::{
 
 use crate::{
     error::{Context, Error, Result, output_of},
-    rig::{
-        kernel::put,
-        table::{Arch, Suite},
-    },
+    rig::{kernel::put, table::Suite},
 };
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -20,12 +17,12 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 pub struct Apt {
     home: PathBuf,
     config: PathBuf,
-    arch: Arch,
+    arch: &'static str,
 }
 
 impl Apt {
     /// Writes its configuration below `home`.
-    pub fn new(home: &Path, arch: Arch, suites: &[Suite]) -> Result<Apt> {
+    pub fn new(home: &Path, arch: &'static str, suites: &[Suite]) -> Result<Apt> {
         fs::create_dir_all(home).context(home.display())?;
         let home = home.canonicalize().context(home.display())?;
         for directory in [
@@ -49,11 +46,11 @@ impl Apt {
             })
             .collect();
         fs::write(home.join("etc/sources.list"), sources).context("apt's sources.list")?;
-        let (h, debian) = (home.display(), arch.debian());
+        let h = home.display();
         let text = format!(
             "Dir::State \"{h}/state\";\nDir::State::status \"{h}/state/status\";\nDir::Cache \"{h}/cache\";\nDir::Etc \"{h}/etc\";\n\
              Dir::Etc::sourcelist \"{h}/etc/sources.list\";\nDir::Etc::sourceparts \"{h}/etc/parts\";\nDir::Etc::parts \"{h}/etc/parts\";\n\
-             APT::Architecture \"{debian}\";\nAPT::Architectures {{\"{debian}\";}};\nAPT::Sandbox::User \"root\";\n\
+             APT::Architecture \"{arch}\";\nAPT::Architectures {{\"{arch}\";}};\nAPT::Sandbox::User \"root\";\n\
              Acquire::Languages \"none\";\nAcquire::Check-Valid-Until \"false\";\nAcquire::Retries \"3\";\n"
         );
         let config = home.join("apt.conf");
@@ -83,10 +80,7 @@ impl Apt {
         for old in debs(&self.home) {
             fs::remove_file(&old).context(old.display())?;
         }
-        let names: Vec<String> = packages
-            .iter()
-            .map(|name| format!("{name}:{}", self.arch.debian()))
-            .collect();
+        let names: Vec<String> = packages.iter().map(|name| format!("{name}:{}", self.arch)).collect();
         let mut args = vec!["-q", "download"];
         args.extend(names.iter().map(String::as_str));
         output_of(&mut self.command("apt-get", &args))?;

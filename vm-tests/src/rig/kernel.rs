@@ -53,7 +53,7 @@ pub fn get(row: &Row, cache: &Path, anew: bool) -> Result<Kernel> {
 }
 
 fn fetch(row: &Row, cache: &Path, home: &Path, busybox: &Path) -> Result<Kernel> {
-    let apt = Apt::new(&cache.join("apt").join(row.name), row.arch, row.suites)?;
+    let apt = Apt::new(&cache.join("apt").join(row.name), row.arch.debian(), row.suites)?;
     let packages = apt.packages("linux-")?;
     // The kernels built for clouds: small, and all that is needed is built in.
     let flavour = format!("-cloud-{}", row.arch.debian());

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// One column: a kernel with hooks of one flavour.
-type Column = (&'static str, Flavour);
+type Column = (&'static Row, Flavour);
 
 /// What is on the page. A run of some scenarios or kernels changes only what it ran.
 #[derive(Debug, Default, PartialEq)]
@@ -65,6 +65,19 @@ impl Page {
                 self.costs.insert((format!("{object}/{program}"), row.clone()), text);
             }
         }
+        self.add_impossible();
+    }
+
+    /// What no guest of a row could do need not be tried there.
+    fn add_impossible(&mut self) {
+        for (name, needs) in scenarios::of_guests() {
+            for (row, flavour) in columns() {
+                if let Some(why) = needs.iter().find_map(|need| need.unmet_on(row.arch.name())) {
+                    let key = (name.to_owned(), row.name.to_owned(), flavour);
+                    self.cells.entry(key).or_insert((Word::NotApplicable, why));
+                }
+            }
+        }
     }
 
     /// Reads a page back; what is not understood is not there.
@@ -100,7 +113,7 @@ impl Page {
                 if let Some(word) = word_of(word) {
                     let why = notes.get(note).copied().unwrap_or_default().to_owned();
                     page.cells
-                        .insert(((*name).to_owned(), row.to_owned(), flavour), (word, why));
+                        .insert(((*name).to_owned(), row.name.to_owned(), flavour), (word, why));
                 }
             }
         }
@@ -139,7 +152,7 @@ impl Page {
 
     fn write_scenarios(&self, text: &mut String) {
         let heads: Vec<String> = columns()
-            .map(|(row, flavour)| format!("{row} {}", flavour.name()))
+            .map(|(row, flavour)| format!("{} {}", row.name, flavour.name()))
             .collect();
         let _ = writeln!(
             text,
@@ -159,7 +172,7 @@ impl Page {
     }
 
     fn cell<'a>(&'a self, name: &str, (row, flavour): Column, notes: &mut Vec<&'a str>) -> String {
-        let Some((word, why)) = self.cells.get(&(name.to_owned(), row.to_owned(), flavour)) else {
+        let Some((word, why)) = self.cells.get(&(name.to_owned(), row.name.to_owned(), flavour)) else {
             return "not run".to_owned();
         };
         let word = said(*word);
@@ -198,8 +211,7 @@ impl Page {
 
 fn columns() -> impl Iterator<Item = Column> {
     let flavours = [Flavour::Function, Flavour::Syscall];
-    ROWS.iter()
-        .flat_map(move |row| flavours.map(|flavour| (row.name, flavour)))
+    ROWS.iter().flat_map(move |row| flavours.map(|flavour| (row, flavour)))
 }
 
 /// The cells of a table's rows, its head left out.

@@ -19,6 +19,14 @@ impl Arch {
             Arch::Arm64 => "arm64",
         }
     }
+
+    /// Rust's name, and the kernel's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Arch::Amd64 => "x86_64",
+            Arch::Arm64 => "aarch64",
+        }
+    }
 }
 
 /// A suite of Debian's archive.
@@ -112,7 +120,7 @@ pub const ROWS: &[Row] = &[
         forced: false,
         cpus: 1,
         suites: &[Suite::Security("bookworm-security"), Suite::Main("bookworm-backports")],
-        why: "another processor: other registers, other system-call numbers, other trampolines",
+        why: "Debian 13's own on another processor: other registers, system-call numbers and trampolines (6.4 is the first with function hooks there), and 32-bit programs that are not x86's",
     },
 ];
 
