@@ -43,5 +43,9 @@ struct lw_types {
 	struct lw_net_name net_name;
 	struct lw_net_path net_path;
 	struct lw_tls tls;
+	struct lw_tls_thread tls_thread;
+	struct lw_tls_key tls_key;
+	struct lw_tls_conn tls_conn;
+	enum lw_tls_tally tls_tally;
 };
 const volatile struct lw_types lw_types = {};

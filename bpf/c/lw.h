@@ -38,6 +38,7 @@ enum lw_stage {
 	LW_READ_FAILED = 3,
 	LW_SELF = 4,
 	LW_NO_MEMORY = 5,
+	LW_KILLED = 6, /* the thread ended within what it did */
 	LW_STAGES = 8,
 };
 

@@ -46,20 +46,29 @@ int lw_tls_write_ex2(struct lw_user_regs *regs)
 	return 0;
 }
 
+#define LW_EEXIST 17
+
 /* The connection's state, made when it is new. */
 static __noinline struct lw_tls_conn *lw_tls_conn(__u64 ssl, bool make)
 {
 	struct lw_tls_key key = { .ssl = ssl, .pid = bpf_get_current_pid_tgid() >> 32 };
 	struct lw_tls_conn *conn = bpf_map_lookup_elem(&lw_tls_conns, &key), new = {};
 	__u64 start = lw_current_start();
+	long failed;
 
 	if (conn && conn->start == start)
 		return conn;
 	if (!make)
 		return NULL;
 	new.start = start;
-	if (bpf_map_update_elem(&lw_tls_conns, &key, &new, BPF_ANY))
+	/* One that is there was left by a process that had the same number (userspace had not looked yet: tls/census.rs). */
+	if (conn && (conn->skipped[0] || conn->skipped[1]))
+		lw_tls_tally(LW_TLS_UNTOLD);
+	failed = bpf_map_update_elem(&lw_tls_conns, &key, &new, conn ? BPF_ANY : BPF_NOEXIST);
+	if (failed && failed != -LW_EEXIST)
 		return NULL;
+	if (!failed && !conn)
+		lw_tls_tally(LW_TLS_MADE);
 	return bpf_map_lookup_elem(&lw_tls_conns, &key);
 }
 
@@ -166,6 +175,35 @@ int lw_tls_free(struct lw_user_regs *regs)
 		lw_tls_skipped(conn, p.ssl, LW_SENT);
 		lw_tls_note(conn, &p);
 	}
-	bpf_map_delete_elem(&lw_tls_conns, &key);
+	if (!bpf_map_delete_elem(&lw_tls_conns, &key))
+		lw_tls_tally(LW_TLS_FREED);
+	return 0;
+}
+
+/* Not when it is known that nobody asks for the connection. */
+static __always_inline bool lw_tls_may_be_wanted(__u64 ssl)
+{
+	struct lw_tls_conn *conn = lw_tls_conn(ssl, false);
+	struct lw_config *config = lw_config();
+
+	if (config && config->self_pid == bpf_get_current_pid_tgid() >> 32)
+		return false;
+	return !conn || (!conn->self && (conn->wanted || !conn->generation));
+}
+
+/* A thread ends. If it was writing, what of it went cannot be told; a read that did not return gave it nothing. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(lw_tls_exit, struct task_struct *task)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct lw_tls_thread *thread = bpf_map_lookup_elem(&lw_tls_threads, &id);
+
+	if (!thread)
+		return 0;
+	if (thread->ssl && thread->way == LW_SENT && lw_tls_may_be_wanted(thread->ssl)) {
+		lw_count(LW_NETWORK, LW_TRIED);
+		lw_count(LW_NETWORK, LW_KILLED);
+	}
+	bpf_map_delete_elem(&lw_tls_threads, &id);
 	return 0;
 }

@@ -18,6 +18,10 @@ use crate::{
 /// The network sensor's table.
 const CONNECTIONS: &str = "lw_conns";
 
+/// The TLS probes' table, and its entries where connections may be more.
+const TLS_CONNECTIONS: &str = "lw_tls_conns";
+const MOST_TLS: u32 = 16384;
+
 /// The loaded base objects and their rings.
 pub(crate) struct Base {
     objects: Vec<Object>,
@@ -57,11 +61,12 @@ impl Base {
     }
 
     /// Creates the maps of the TLS probes, unless they are there. The network sensor's must be.
-    pub fn add_tls(&mut self) -> libbpf_rs::Result<()> {
-        if self.map("lw_tls_conns").is_some() {
+    pub fn add_tls(&mut self, options: &Options) -> libbpf_rs::Result<()> {
+        if self.map(TLS_CONNECTIONS).is_some() {
             return Ok(());
         }
-        self.add("tls_base", None)
+        let most = options.connections.min(MOST_TLS);
+        self.add("tls_base", Some((TLS_CONNECTIONS, most)))
     }
 
     /// Loads an object that only has maps; one of them may be sized.

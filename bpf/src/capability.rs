@@ -53,7 +53,7 @@ impl Capabilities {
         Capabilities::of_status(&status)
     }
 
-    fn of_status(status: &str) -> Capabilities {
+    pub(crate) fn of_status(status: &str) -> Capabilities {
         let effective = status
             .lines()
             .find_map(|line| line.strip_prefix("CapEff:"))

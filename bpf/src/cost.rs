@@ -54,7 +54,7 @@ pub struct ProgramCost {
 pub struct Loss {
     /// Whose records.
     pub sensor: Sensor,
-    /// `ring_full`, `busy`, `read_failed`, `no_memory`, `recursion`, `decode`, and `self`: the agent's own actions, which are not a loss.
+    /// `ring_full`, `busy`, `read_failed`, `no_memory`, `killed` (of the network), `recursion`, `decode`, and `self`: the agent's own actions, which are not a loss.
     pub stage: &'static str,
     /// How many since the start.
     pub count: u64,
@@ -80,7 +80,14 @@ impl Sensors {
         ] {
             let mut add = |stage, count| losses.push(Loss { sensor, stage, count });
             for (stage, name) in STAGES {
-                add(name, self.base.count(number, *stage));
+                let evicted = match (sensor, *stage) {
+                    (Sensor::Network, lw_stage::LW_NO_MEMORY) => self.census.evicted(),
+                    _ => 0,
+                };
+                add(name, self.base.count(number, *stage) + evicted);
+            }
+            if sensor == Sensor::Network {
+                add("killed", self.base.count(number, lw_stage::LW_KILLED));
             }
             add("recursion", recursion.get(&sensor).copied().unwrap_or(0));
             add("decode", self.undecoded(sensor));
@@ -93,7 +100,7 @@ impl Sensors {
         match sensor {
             Sensor::Process => self.base.count(lw_sensor::LW_PROCESS, lw_stage::LW_TRIED),
             Sensor::File => self.base.count(lw_sensor::LW_FILES, lw_stage::LW_TRIED),
-            Sensor::Network => self.base.count(lw_sensor::LW_NETWORK, lw_stage::LW_TRIED),
+            Sensor::Network => self.base.count(lw_sensor::LW_NETWORK, lw_stage::LW_TRIED) + self.census.evicted(),
         }
     }
 
@@ -102,6 +109,7 @@ impl Sensors {
         self.loaded
             .iter()
             .flat_map(Loaded::programs)
+            .chain(self.tls_programs().filter_map(|(name, fd)| Some((name, info(fd)?))))
             .map(|(name, info)| ProgramCost {
                 name: name.to_owned(),
                 runs: info.run_cnt,

@@ -16,7 +16,7 @@ pub struct Options {
     /// Bytes of the ring for network records, made once a rule needs it.
     pub network_ring: u32,
     /// Connections that the kernel remembers at once, 176 bytes each; past it the one silent longest is forgotten, which is counted
-    /// (`no_memory`) when it is met again.
+    /// (`no_memory`) when it is met again. Of TLS connections at most 16384 are remembered, 150 bytes each.
     pub connections: u32,
 }
 

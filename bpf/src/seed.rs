@@ -2,6 +2,8 @@
 
 mod proc;
 
+pub(crate) use proc::is_still;
+
 use std::{collections::BTreeSet, io::Read};
 
 use lapwing_engine::event::{Body, Event, ProcessKey};

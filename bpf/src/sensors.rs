@@ -4,6 +4,7 @@ mod choose;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    os::fd::BorrowedFd,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -36,6 +37,7 @@ pub struct Sensors {
     watches: Option<Watches>,
     network: Option<NetworkRules>,
     tls: Option<Tls>,
+    pub(crate) census: tls::Census,
     options: Options,
     states: Vec<HookState>,
     /// Sensors that have nothing to work with (maps that the kernel does not make), and why: their hooks are refused, the others work.
@@ -83,6 +85,7 @@ impl Sensors {
             watches: None,
             network: None,
             tls: None,
+            census: tls::Census::default(),
             options: options.clone(),
             states: Vec::new(),
             unusable: BTreeMap::new(),
@@ -176,7 +179,7 @@ impl Sensors {
         if !wanted.https {
             self.tls = None;
         } else if self.tls.is_none() {
-            self.base.add_tls()?;
+            self.base.add_tls(&self.options)?;
             self.tls = Some(Tls::open(&self.base));
         }
         Ok(())
@@ -199,6 +202,22 @@ impl Sensors {
     /// The files whose TLS functions are probed now.
     pub fn tls_objects(&self) -> Vec<TlsObject> {
         self.tls.as_ref().map(Tls::objects).unwrap_or_default()
+    }
+
+    /// TLS connections that gave way to others since the kernel's table of them is full (part of `no_memory` of the network's losses), as of the
+    /// last but one [`Sensors::kernel_tables`].
+    pub fn tls_evicted(&self) -> u64 {
+        self.census.evicted()
+    }
+
+    /// TLS connections of programs that ended before it was told how much had passed of them past the budget.
+    pub fn tls_untold(&self) -> u64 {
+        self.census.untold(&self.base)
+    }
+
+    /// The programs of the TLS probes.
+    pub(crate) fn tls_programs(&self) -> impl Iterator<Item = (&'static str, BorrowedFd<'_>)> {
+        self.tls.iter().flat_map(Tls::programs)
     }
 
     /// Tells of the sockets from before, by the ring.

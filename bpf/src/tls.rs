@@ -1,5 +1,6 @@
 //! Plaintext of TLS: uprobes on the functions of OpenSSL and its like, wherever a process maps them.
 
+mod census;
 mod doors;
 mod elf;
 mod events;
@@ -7,9 +8,11 @@ mod finder;
 mod instruction;
 mod maps;
 mod open;
+mod proof;
 
 use std::{
     collections::BTreeSet,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     sync::{Arc, atomic::Ordering},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -20,11 +23,12 @@ use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabiliti
 
 use crate::{
     base::Base,
-    capability::Capabilities,
+    capability::{Capabilities, SYS_ADMIN},
     hooks::{HookState, State},
     loader,
     object::has_uprobe_multi,
 };
+pub(crate) use census::Census;
 use elf::Elf;
 pub use finder::TlsObject;
 use finder::{Finder, Shared};
@@ -33,12 +37,15 @@ use finder::{Finder, Shared};
 const PATIENCE: Duration = Duration::from_secs(2);
 const NAME: &str = "tls-library";
 const UNSEEN: &str = "what TLS libraries encrypt and decrypt";
-const UNSEEN_BUT: &str = "TLS by other libraries (GnuTLS, NSS, Go, rustls, Java), by OpenSSL inside programs that do not export it, by 32-bit programs, by libraries in a memfd; QUIC; kTLS by sendfile";
+const UNSEEN_BUT: &str = "HTTP/2, which browsers and most clients of APIs speak where the server offers it (connections are counted: lapwing_events_incomplete_total{reason=\"http2_unread\"}); TLS by other libraries (GnuTLS, NSS, Go, rustls, Java), by OpenSSL inside programs that do not export it, by 32-bit programs, by libraries in a memfd; QUIC; kTLS by sendfile";
 
 /// The probes on TLS libraries.
 pub(crate) struct Tls {
     shared: Arc<Shared>,
     refused: Option<String>,
+    /// What else there is to say of it, for people.
+    remarks: Vec<String>,
+    programs: Vec<(&'static str, OwnedFd)>,
     /// Until its thread is started.
     finder: Option<Finder>,
     thread: Option<JoinHandle<()>>,
@@ -48,21 +55,51 @@ impl Tls {
     /// Loads the programs and probes the host's own libraries.
     pub fn open(base: &Base) -> Tls {
         let shared = Arc::new(Shared::default());
-        let programs = BTreeSet::from_iter(doors::PROGRAMS.iter().copied());
-        let (finder, refused) = match loader::load(base, "tls_probe", &programs) {
-            Ok(object) => (Some(Finder::new(object, Arc::clone(&shared))), None),
-            Err(why) => (None, Some(why)),
-        };
         let mut tls = Tls {
             shared,
-            refused,
-            finder,
+            refused: None,
+            remarks: Vec::new(),
+            programs: Vec::new(),
+            finder: None,
             thread: None,
         };
-        if let Some(finder) = &mut tls.finder {
-            finder.add_own();
+        match tls.finder(base) {
+            Ok(mut finder) => {
+                finder.add_own();
+                tls.finder = Some(finder);
+            }
+            Err(why) => tls.refused = Some(why),
         }
         tls
+    }
+
+    /// What finds libraries, with the programs that were seen to work.
+    fn finder(&mut self, base: &Base) -> Result<Finder, String> {
+        may_probe(has_uprobe_multi(), Capabilities::held())?;
+        let object = loader::load(base, "tls_probe", &BTreeSet::from_iter(doors::PROGRAMS.iter().copied()))?;
+        for name in doors::PROGRAMS {
+            let program = object.progs().find(|program| program.name() == *name);
+            let fd = program.and_then(|program| program.as_fd().try_clone_to_owned().ok());
+            self.programs.extend(fd.map(|fd| (*name, fd)));
+        }
+        let mut finder = Finder::new(object, Arc::clone(&self.shared));
+        match proof::delivers(&finder, base) {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err("attached, but a call of a probed function of lapwing's own was not noticed".to_owned());
+            }
+            Err(why) => self.remarks.push(format!("attached, not tested: {why}")),
+        }
+        if let Err(why) = finder.count_exits() {
+            let remark = format!("that a thread ended within a write, which is not counted as lost: {why}");
+            self.remarks.push(remark);
+        }
+        Ok(finder)
+    }
+
+    /// The programs, whether or not a library is probed.
+    pub fn programs(&self) -> impl Iterator<Item = (&'static str, BorrowedFd<'_>)> {
+        self.programs.iter().map(|(name, fd)| (*name, fd.as_fd()))
     }
 
     /// Starts to look for libraries, if it has not.
@@ -115,6 +152,17 @@ impl Drop for Tls {
     }
 }
 
+/// Before 6.6 a probe wants what the agent gives up after its start.
+fn may_probe(several: bool, held: Capabilities) -> Result<(), String> {
+    match several || held.has(SYS_ADMIN) {
+        true => Ok(()),
+        false => Err(
+            "before Linux 6.6 probing a library needs CAP_SYS_ADMIN, which lapwing has at its start only: restart it with https = \"on\""
+                .to_owned(),
+        ),
+    }
+}
+
 /// Gives up what finding and probing libraries does not need, in the thread that does it. Before 6.6 a probe wants CAP_SYS_ADMIN.
 fn restrict() {
     let mut needed = CapabilitySet::BPF
@@ -158,6 +206,7 @@ pub(crate) fn row(tls: Option<&Tls>, held: Capabilities) -> HookState {
     if let (Some(tls), State::Attached) = (tls, &state) {
         unseen.extend(held.unseen(Sensor::Network, NAME).map(str::to_owned));
         unseen.extend(tls.missed());
+        unseen.extend(tls.remarks.iter().cloned());
     }
     HookState {
         sensor: Sensor::Network,
@@ -165,5 +214,25 @@ pub(crate) fn row(tls: Option<&Tls>, held: Capabilities) -> HookState {
         flavour: Flavour::Function,
         state,
         unseen: unseen.join("; "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_reload_cannot_probe_it_says_to_restart() {
+        let (few, all) = (
+            Capabilities::of_status("CapEff:\t000000c000000000\n"),
+            Capabilities::of_status(""),
+        );
+        assert_eq!(may_probe(true, few), Ok(()));
+        assert_eq!(may_probe(false, all), Ok(()));
+        assert!(
+            may_probe(false, few)
+                .unwrap_err()
+                .ends_with("restart it with https = \"on\"")
+        );
     }
 }

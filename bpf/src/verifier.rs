@@ -34,7 +34,7 @@ pub fn verify(options: &Options) -> Result<Vec<Verified>, Unavailable> {
     libbpf_log::capture_statistics();
     let mut base = Base::load(options).map_err(Unavailable::maps)?;
     base.add_network(options).map_err(Unavailable::maps)?;
-    base.add_tls().map_err(Unavailable::maps)?;
+    base.add_tls(options).map_err(Unavailable::maps)?;
     let types = KernelTypes::default();
     let measured = SOURCES.iter().map(|source| object(&base, &types, source));
     Ok(measured

@@ -35,7 +35,8 @@ unsafe impl Plain for u32 {}
 plain! {
     lw_header 56, lw_fork 200, lw_exec 224, lw_snapshot 184, lw_exec_failure 64, lw_credentials 144, lw_exit 64, lw_file 104,
     lw_config 16, lw_file_rules 16400, lw_key 24, lw_entry_key 280, lw_watch 48, lw_node 312, lw_file_key 40,
-    lw_ends 40, lw_flow 152, lw_segment 128, lw_net_rules 608, lw_net_name 20, lw_net_path 256, lw_tls 120,
+    lw_ends 40, lw_flow 152, lw_segment 128, lw_net_rules 608, lw_net_name 20, lw_net_path 256, lw_tls 120, lw_tls_thread 336,
+    lw_tls_key 16, lw_tls_conn 96,
 }
 
 /// The `T` that `bytes` begin with; None when they are too short.

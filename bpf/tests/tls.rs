@@ -208,6 +208,74 @@ fn past_the_budget_bytes_are_counted_and_not_copied() {
     assert_eq!(rig.lost(), 0);
 }
 
+/// Two processes that talk TLS by a socket that is no TCP: after `$1`, and its answer, 300 rounds of 1000 bytes each way.
+const TALK: &str = r"
+import os, socket, ssl, sys
+server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+server.load_cert_chain(sys.argv[1])
+ours, theirs = socket.socketpair()
+first = sys.argv[2].encode().decode('unicode_escape').encode()
+def take(stream, n):
+    while n:
+        n -= len(stream.recv(n))
+if os.fork():
+    ours.close()
+    stream = server.wrap_socket(theirs, server_side=True)
+    take(stream, len(first))
+    for i in range(300):
+        take(stream, 1000)
+        stream.sendall(b's' * 1000)
+    stream.recv(1)
+    stream.close()
+    os.wait()
+else:
+    theirs.close()
+    stream = ssl._create_unverified_context().wrap_socket(ours)
+    stream.sendall(first)
+    for i in range(300):
+        stream.sendall(b'c' * 1000)
+        take(stream, 1000)
+    stream.close()
+";
+
+fn talk(rig: &mut Rig, first: &str) -> u32 {
+    let place = tempfile::tempdir().unwrap();
+    let mut child = interpreter()
+        .args(["-c", TALK])
+        .arg(certificate(place.path()))
+        .arg(first)
+        .spawn()
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+    until_ended(rig, child.id(), 1);
+    child.id()
+}
+
+/// Which is not read: the kernel soon stops to copy it, and to tell of each turn.
+#[test]
+fn of_http2_only_the_begin_is_copied() {
+    let mut wanted = wanted();
+    wanted.foreign_bytes = 5000;
+    let mut rig = rig_for(wanted);
+    let serving = talk(&mut rig, r"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    let (asked, asked_of) = stream(&rig.events, serving, Way::Received);
+    let (answered, answered_of) = stream(&rig.events, serving, Way::Sent);
+    assert_eq!((asked.len(), asked_of), (24 + 5000, 24 + 300_000));
+    assert_eq!((answered.len(), answered_of), (5000, 300_000));
+    // Each piece, what passed each way, the end.
+    assert!(
+        of(&rig.events, serving).len() <= 14,
+        "{}",
+        of(&rig.events, serving).len()
+    );
+
+    // What only looks like it, further on, does not blind us.
+    let serving = talk(&mut rig, r"GET / HTTP/1.1\r\n\r\nPRI * HTTP/2.0\r\n\r\nSM");
+    assert_eq!(stream(&rig.events, serving, Way::Received).0.len(), 300_038);
+    assert_eq!(stream(&rig.events, serving, Way::Sent).0.len(), 300_000);
+    assert_eq!(rig.lost(), 0);
+}
+
 #[test]
 fn processes_that_nobody_wants_are_not_told() {
     let place = tempfile::tempdir().unwrap();
@@ -231,13 +299,14 @@ fn without_https_nothing_is_probed() {
             .into_iter()
             .find(|hook| hook.hook == "tls-library")
             .unwrap()
-            .state
     };
-    assert_eq!(row(&rig), State::NotNeeded);
+    assert_eq!(row(&rig).state, State::NotNeeded);
     // A reload asks for it, and another one for it no more.
     rig.sensors.apply(&common::net::interest(wanted())).unwrap();
     rig.sensors.find_tls();
-    assert_eq!(row(&rig), State::Attached);
+    assert_eq!(row(&rig).state, State::Attached);
+    // Seen to deliver, by a call of the agent's own.
+    assert!(!row(&rig).unseen.contains("not tested"), "{}", row(&rig).unseen);
     assert!(
         rig.sensors
             .tls_objects()
@@ -247,7 +316,7 @@ fn without_https_nothing_is_probed() {
     rig.sensors
         .apply(&common::net::interest(common::net::network(true)))
         .unwrap();
-    assert_eq!(row(&rig), State::NotNeeded);
+    assert_eq!(row(&rig).state, State::NotNeeded);
     let place = tempfile::tempdir().unwrap();
     let server = python(place.path(), 10);
     let client = curl(&server, "/");

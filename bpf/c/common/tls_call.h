@@ -83,6 +83,7 @@ static __always_inline void lw_tls_begin(const struct lw_user_regs *regs, __u32 
 	call->way = way;
 	thread->done = 0;
 	thread->ssl = call->ssl;
+	thread->way = way;
 	thread->sock = 0;
 }
 

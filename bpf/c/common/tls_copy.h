@@ -112,16 +112,69 @@ static __noinline int lw_tls_copy(struct lw_tls_conn *conn, const struct lw_tls_
 	return 0;
 }
 
-/* The end that speaks now did not speak last: a new message begins. */
-static __always_inline void lw_tls_turn(struct lw_tls_conn *conn, __u64 ssl, __u32 way, const struct lw_net_rules *rules)
+#define LW_TLS_PREFACE 24 /* what a client says first in HTTP/2: the engine counts by it, so it is copied */
+
+/* Whether the first bytes of a connection are those of HTTP/2, "PRI * HTTP/2.0\r\n". */
+static __always_inline bool lw_tls_is_http2(const struct lw_tls_piece *p)
 {
-	lw_tls_skipped(conn, ssl, !way);
+	__u64 first[2];
+
+	if (p->rest < sizeof(first) || bpf_probe_read_user(first, sizeof(first), (void *)p->buffer))
+		return false;
+	return first[0] == 0x5448202a20495250ull && first[1] == 0x0a0d302e322f5054ull;
+}
+
+/* How much is copied of what one end says until the other one speaks. In HTTP/2, which is not read, only what rules about payload ask for. */
+static __always_inline __u32 lw_tls_budget(const struct lw_tls_conn *conn, __u32 way, const struct lw_net_rules *rules)
+{
+	const struct lw_net_budget *foreign = &rules->sides[conn->direction & 3].foreign;
+	bool asks = conn->asks == way + 1;
+
+	if (!(conn->voice & LW_TLS_HTTP2))
+		return asks ? rules->request : rules->response;
+	if (conn->voice & LW_TLS_ENOUGH << way)
+		return 0;
+	return asks ? foreign->request : foreign->response;
+}
+
+/* The end that speaks now did not speak last: a new message begins. */
+static __always_inline void lw_tls_turn(struct lw_tls_conn *conn, const struct lw_tls_piece *p, __u32 way, const struct lw_net_rules *rules)
+{
+	__u32 least = 0;
+
+	/* What passes of HTTP/2 is told now and then, not at every turn: nobody reads on behind it. */
+	if (!(conn->voice & LW_TLS_HTTP2))
+		lw_tls_skipped(conn, p->ssl, !way);
 	conn->speaker = way + 1;
 	if (conn->direction != LW_UNKNOWN)
 		conn->asks = 1 + (conn->direction == LW_OUTGOING ? LW_SENT : LW_RECEIVED);
 	else if (!conn->asks)
 		conn->asks = way + 1;
-	conn->left[way & 1] = conn->asks == way + 1 ? rules->request : rules->response;
+	if (!(conn->voice & LW_TLS_SPOKE << way)) {
+		conn->voice |= LW_TLS_SPOKE << way;
+		if (conn->asks == way + 1 && lw_tls_is_http2(p)) {
+			conn->voice |= LW_TLS_HTTP2;
+			least = LW_TLS_PREFACE;
+		}
+	}
+	conn->left[way & 1] = lw_tls_budget(conn, way, rules);
+	if (conn->left[way & 1] < least)
+		conn->left[way & 1] = least;
+}
+
+/* So many bytes of HTTP/2 were looked at that no more of them are copied. */
+static __always_inline void lw_tls_enough(struct lw_tls_conn *conn, __u32 way, __u32 n, const struct lw_net_rules *rules)
+{
+	__u32 most = rules->foreign_total, *passed = &conn->passed[way & 1];
+
+	if (!(conn->voice & LW_TLS_HTTP2))
+		return;
+	if (*passed >= most) {
+		conn->voice |= LW_TLS_ENOUGH << way;
+		conn->left[way & 1] = 0;
+		return;
+	}
+	*passed += n < most ? n : most;
 }
 
 /* The next piece of the call's bytes; false: there is no more to copy. */
@@ -148,7 +201,8 @@ static __always_inline void lw_tls_passed(struct lw_tls_conn *conn, const struct
 	__u32 way = p->way & 1, n = p->rest;
 
 	if (conn->speaker != way + 1)
-		lw_tls_turn(conn, p->ssl, way, rules);
+		lw_tls_turn(conn, p, way, rules);
+	lw_tls_enough(conn, way, n, rules);
 	if (n > conn->left[way])
 		n = conn->left[way];
 	if (n > LW_TLS_CHUNK * chunks)

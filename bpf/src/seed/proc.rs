@@ -113,7 +113,8 @@ fn path(key: ProcessKey, name: &str) -> String {
     format!("/proc/{}/{name}", key.pid)
 }
 
-fn is_still(key: ProcessKey) -> bool {
+/// Whether it runs, or is not reaped yet.
+pub(crate) fn is_still(key: ProcessKey) -> bool {
     let Ok(stat) = fs::read_to_string(path(key, "stat")) else {
         return false;
     };

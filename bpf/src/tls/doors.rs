@@ -49,6 +49,8 @@ const PAIRS: &[Pair] = &[
 const FREE: (&str, &str) = ("SSL_free", "lw_tls_free");
 /// The program for returns.
 pub(crate) const RETURN: &str = "lw_tls_done";
+/// The program for ends of threads.
+pub(crate) const EXIT: &str = "lw_tls_exit";
 /// All programs.
 pub(crate) const PROGRAMS: &[&str] = &[
     "lw_tls_read",
@@ -58,6 +60,7 @@ pub(crate) const PROGRAMS: &[&str] = &[
     "lw_tls_write_ex2",
     "lw_tls_free",
     RETURN,
+    EXIT,
 ];
 
 /// Bytes of a function that are read, and functions one behind the other.

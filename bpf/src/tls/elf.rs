@@ -1,5 +1,10 @@
 //! Where functions are in an ELF file, by its dynamic symbols. The file is anybody's: every read is bounded, and nothing is mapped (a file that is
 //! cut while it is mapped would kill the agent). Only native 64-bit files; their hash tables find a symbol without reading all of them.
+//!
+//! Why not the crate `object`: its hash and symbol tables (0.40) borrow whole tables from memory, which are 7.6 MB in one that exports much (node
+//! 20), for each new file that any process maps, where a look-up here reads some hundred bytes; the size of those tables is what the file says, and
+//! its `ReadCache` allocates that and keeps it, so that a hostile file would need a `ReadRef` of our own with a bounded arena beside it. What
+//! would go are the hundred lines about headers and hashes.
 
 use std::{fs::File, io, os::unix::fs::FileExt as _};
 

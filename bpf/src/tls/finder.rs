@@ -93,6 +93,7 @@ pub(crate) struct Finder {
     /// What became of each file that was seen: None when it has nothing to probe.
     known: HashMap<Mapped, Option<FileId>>,
     events: Option<Events>,
+    exits: Option<Link>,
     scans: u32,
     shared: Arc<Shared>,
 }
@@ -106,9 +107,19 @@ impl Finder {
             probed: HashMap::new(),
             known: HashMap::new(),
             events: events.ok(),
+            exits: None,
             scans: 0,
             shared,
         }
+    }
+
+    /// Lets the kernel count what threads were writing when they ended. The error says why it does not.
+    pub fn count_exits(&mut self) -> Result<(), String> {
+        let program = self.probes.progs_mut().find(|p| p.name() == doors::EXIT);
+        libbpf_log::clear();
+        let link = program.ok_or("no such program")?.attach();
+        self.exits = Some(link.map_err(|error| libbpf_log::explain(&error))?);
+        Ok(())
     }
 
     /// Probes the libraries of this host that programs will most likely use, so that the first one is not missed.
@@ -269,7 +280,7 @@ impl Finder {
     }
 
     /// Returns last, and let go first: a return whose begin was not seen would count as lost.
-    fn attach(&self, opened: &Opened, doors: &[Door]) -> Result<Vec<Link>, String> {
+    pub fn attach(&self, opened: &Opened, doors: &[Door]) -> Result<Vec<Link>, String> {
         let path = format!("/proc/self/fd/{}", opened.file.as_raw_fd());
         let mut begins: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         let mut returns = Vec::new();

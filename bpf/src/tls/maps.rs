@@ -17,6 +17,8 @@ pub(crate) struct Mapped {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mapping<'a> {
     pub file: Mapped,
+    /// Where in the file it begins.
+    pub offset: u64,
     /// As in the name of its entry in `/proc/PID/map_files`.
     pub range: &'a str,
     /// As the process's root shows it; ends with ` (deleted)` when it is no longer there.
@@ -44,14 +46,20 @@ fn line(line: &str) -> Option<Mapping<'_>> {
     if words.next()?.as_bytes().get(2) != Some(&b'x') {
         return None;
     }
-    let (major, minor) = words.nth(1)?.split_once(':')?;
+    let offset = u64::from_str_radix(words.next()?, 16).ok()?;
+    let (major, minor) = words.next()?.split_once(':')?;
     let file = Mapped {
         major: u32::from_str_radix(major, 16).ok()?,
         minor: u32::from_str_radix(minor, 16).ok()?,
         inode: words.next()?.parse().ok()?,
     };
     let path = words.next().unwrap_or_default().trim_start();
-    (file.inode != 0 && path.starts_with('/')).then_some(Mapping { file, range, path })
+    (file.inode != 0 && path.starts_with('/')).then_some(Mapping {
+        file,
+        offset,
+        range,
+        path,
+    })
 }
 
 /// The processes there are.
@@ -78,8 +86,13 @@ mod tests {
             minor: 10,
             inode: 1234,
         };
-        let (range, path) = ("7f12-7f34", "/usr/lib/a b.so (deleted)");
-        assert_eq!(found, [Mapping { file, range, path }]);
+        let expected = Mapping {
+            file,
+            offset: 0x1f000,
+            range: "7f12-7f34",
+            path: "/usr/lib/a b.so (deleted)",
+        };
+        assert_eq!(found, [expected]);
     }
 
     #[test]

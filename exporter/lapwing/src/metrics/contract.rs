@@ -78,10 +78,10 @@ families! {
             "The load. rate() by sensor shows what the rules make the kernel deliver.";
         EVENTS_LOST = Counter "lapwing_events_lost" ["sensor", "stage"]
             "Events that happened and were not judged, by the stage that lost them"
-            "Alert on any increase. ring_full: raise agent.file_ring, lifecycle_ring or network_ring; busy and recursion: the kernel skipped a hook; decode: agent and probes do not fit together; no_memory: a kernel map is full.";
+            "Alert on any increase. ring_full: raise agent.file_ring, lifecycle_ring or network_ring; busy and recursion: the kernel skipped a hook; decode: agent and probes do not fit together; no_memory: a kernel map is full; killed: a thread ended within a write by TLS, of which nobody knows how much went.";
         EVENTS_INCOMPLETE = Counter "lapwing_events_incomplete" ["reason"]
             "Events that were judged although something about them is not known"
-            "process_unknown and exit_unseen grow with lost events; path_unresolved means that a path is as the program wrote it. stream_...: bytes of connections that were not seen, or not as the program got them; http_...: messages that are malformed or not whole, answers without their question. http2_unread and upgrade_unread: connections that went on in HTTP/2 or another protocol (WebSocket, CONNECT), which is not read. tls_peer_unknown: TLS connections of which nothing told the ends.";
+            "process_unknown and exit_unseen grow with lost events; path_unresolved means that a path is as the program wrote it. stream_...: bytes of connections that were not seen, or not as the program got them; http_...: messages that are malformed or not whole, answers without their question. http2_unread and upgrade_unread: connections that went on in HTTP/2 or another protocol (WebSocket, CONNECT), which is not read. tls_peer_unknown: TLS connections of which nothing told the ends. tls_untold: TLS connections of programs that ended before it was told how much had passed past the budget.";
         EVENTS_SELF = Counter "lapwing_events_self" []
             "Events excluded because the agent caused them itself"
             "Nothing to do; it makes the books balance.";

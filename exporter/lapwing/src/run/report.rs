@@ -77,7 +77,7 @@ pub fn snapshot(
         folded: counters.folded,
         unwatched: None,
         late: state.reorder.late,
-        incomplete: incomplete(state),
+        incomplete: incomplete(state, sensors),
         queues: vec![QueueDepth {
             name: "reorder",
             length: state.held as u64,
@@ -220,7 +220,7 @@ pub fn losses(sensors: &Sensors) -> Vec<LossCount> {
         .collect()
 }
 
-fn incomplete(state: &State) -> Vec<IncompleteCount> {
+fn incomplete(state: &State, sensors: &Sensors) -> Vec<IncompleteCount> {
     [
         ("process_unknown", state.counters.table.unknown),
         ("exit_unseen", state.counters.table.lost_exits),
@@ -234,6 +234,7 @@ fn incomplete(state: &State) -> Vec<IncompleteCount> {
         ("http2_unread", state.streams.http2),
         ("upgrade_unread", state.streams.upgraded),
         ("tls_peer_unknown", state.streams.unknown_peers),
+        ("tls_untold", sensors.tls_untold()),
     ]
     .map(|(reason, count)| IncompleteCount { reason, count })
     .to_vec()

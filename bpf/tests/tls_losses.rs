@@ -1,0 +1,169 @@
+//! What the TLS probes lose is counted.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Stdio},
+};
+
+use common::{
+    Rig, net,
+    tls::{certificate, interpreter, rig_for, wait, wanted},
+};
+use lapwing_bpf::Options;
+use lapwing_engine::interest::{Processes, Selector};
+
+/// Connections of one process with itself, through memory: `pair()` gives both ends of one.
+const PAIRS: &str = r"
+import os, socket, ssl, sys, threading
+server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+server.load_cert_chain(sys.argv[1])
+client = ssl._create_unverified_context()
+def pair():
+    a, b = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends, done = [client.wrap_bio(a, b), server.wrap_bio(b, a, server_side=True)], set()
+    while len(done) < 2:
+        for end in ends:
+            try:
+                end.do_handshake()
+                done.add(end)
+            except ssl.SSLWantReadError:
+                pass
+    return ends
+";
+
+/// Runs a script behind [`PAIRS`] until it has printed a line; it goes on until its standard input ends.
+fn run(script: &str) -> Child {
+    let place = tempfile::tempdir().unwrap();
+    let mut child = interpreter()
+        .args([
+            "-c",
+            &format!("{PAIRS}{script}print('done', flush=True)\nsys.stdin.read()\nos._exit(0)\n"),
+        ])
+        .arg(certificate(place.path()))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert_eq!(line, "done\n");
+    child
+}
+
+fn lost(rig: &Rig, stage: &str) -> u64 {
+    let losses = rig.sensors.losses();
+    losses
+        .iter()
+        .filter(|loss| loss.stage == stage)
+        .map(|loss| loss.count)
+        .sum()
+}
+
+const MANY: &str = "
+kept = [pair() for i in range(300)]
+for ours, theirs in kept:
+    ours.write(b'x')
+    theirs.read(1)
+";
+
+#[test]
+fn connections_that_give_way_are_counted() {
+    let options = Options {
+        connections: 64,
+        ..Options::default()
+    };
+    let mut rig = Rig::open(&options, &net::interest(wanted()));
+    rig.sensors.find_tls();
+    let mut child = run(MANY);
+    let table = || {
+        let tables = rig.sensors.kernel_tables();
+        let found = tables.iter().find(|table| table.name == "tls_connections");
+        found.map_or(0, |table| table.entries)
+    };
+    // Others may use TLS meanwhile.
+    wait("600 connections in a table of 64", || {
+        let entries = table();
+        entries <= 64 && rig.sensors.tls_evicted() + entries >= 600
+    });
+    let evicted = rig.sensors.tls_evicted();
+    assert!(lost(&rig, "no_memory") >= evicted, "{evicted}");
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+
+    drop(rig);
+
+    // Where there is room none does, and what a process leaves is taken out.
+    let mut rig = rig_for(wanted());
+    let mut child = run(MANY);
+    let entries = |rig: &mut Rig| {
+        rig.drain();
+        let tables = rig.sensors.kernel_tables();
+        tables
+            .iter()
+            .find(|table| table.name == "tls_connections")
+            .unwrap()
+            .entries
+    };
+    assert!(entries(&mut rig) >= 600);
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+    wait("an emptier table", || entries(&mut rig) < 600);
+    assert_eq!(rig.sensors.tls_evicted(), 0);
+}
+
+#[test]
+fn what_a_killed_program_leaves_untold_is_counted() {
+    let mut wanted = wanted();
+    (wanted.request_budget, wanted.response_budget) = (10, 10);
+    wanted.only = Processes::Only(vec![Selector::Name(b"lw-untold".to_vec())]);
+    let rig = rig_for(wanted);
+    let mut child = run("
+open('/proc/self/comm', 'w').write('lw-untold')
+kept = [pair() for i in range(5)]
+for ours, theirs in kept * 2:
+    ours.write(b'x' * 1000)
+    theirs.read(1000)
+");
+    rig.sensors.kernel_tables();
+    assert_eq!(rig.sensors.tls_untold(), 0);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    rig.sensors.kernel_tables();
+    // Both ends of each: of the first write all was told, with ten bytes of it.
+    assert_eq!(rig.sensors.tls_untold(), 10);
+}
+
+/// Which of the bytes went nobody knows; a thread that was reading got nothing.
+#[test]
+fn a_write_that_is_killed_is_counted_and_a_read_is_not() {
+    let rig = rig_for(wanted());
+    let script = |act: &str| {
+        format!(
+            "
+import time
+one, other = socket.socketpair()
+accepting = threading.Thread(target=lambda: kept.append(server.wrap_socket(other, server_side=True)))
+kept = []
+accepting.start()
+stream = client.wrap_socket(one)
+accepting.join()
+one = threading.Thread(target=lambda: stream.{act}, daemon=True)
+one.start()
+while open('/proc/self/task/%d/stat' % one.native_id).read().split(') ')[1][0] != 'S':
+    time.sleep(0.01)
+time.sleep(0.2)
+"
+        )
+    };
+    for (act, count) in [("recv(1)", 0), ("sendall(b'x' * 10000000)", 1)] {
+        let mut child: Child = run(&script(act));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(lost(&rig, "killed"), count, "{act}");
+    }
+}
