@@ -158,13 +158,12 @@ static __noinline int lw_closed(const struct sock *sk, int old)
 	return 0;
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(lw_net_state, const struct sock *sk, int old, int state)
+static __always_inline void lw_changed(const struct sock *sk, int old, int state)
 {
 	struct lw_net_rules *rules = lw_net();
 
 	if (!rules || !lw_is_tcp(sk))
-		return 0;
+		return;
 	switch (state) {
 	case TCP_SYN_SENT:
 		lw_begin_conn(sk, rules, LW_OUTGOING, 0, LW_OPENING);
@@ -179,5 +178,80 @@ int BPF_PROG(lw_net_state, const struct sock *sk, int old, int state)
 		lw_closed(sk, old);
 		break;
 	}
+}
+
+/*
+ * A packet may interrupt the program that runs for a connection of this CPU, and change another one's state: then the kernel skips the program for
+ * that one (a program does not begin on a CPU where it has not ended). So there are two, one after the other. The first leaves a mark; where the
+ * second finds none it does the first one's work, and counts it. Both are skipped only where both are interrupted, each at another level: where
+ * tracepoints are not preempted (6.18 and before) there is none but the task and the packet. What was lost is what the kernel says that it skipped of
+ * the first, less what the second made good.
+ *
+ * Marks are by socket: between one's two programs others may come and go.
+ */
+#define LW_MARKS 256
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LW_MARKS);
+	__type(key, __u32);
+	__type(value, __u64);
+} lw_net_marks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} lw_made_good SEC(".maps");
+
+/* By its ports, since no number can be made of a pointer; both ends of a connection of this host have different places. */
+static __always_inline __u64 *lw_mark_of(const struct sock *sk)
+{
+	__u32 slot = (sk->__sk_common.skc_num * 0x9e3779b1u + sk->__sk_common.skc_dport * 0x85ebca6bu) >> 24;
+
+	return bpf_map_lookup_elem(&lw_net_marks, &slot);
+}
+
+/* Whether the connection is as lw_changed leaves it: another socket may have taken the mark's place. The end needs no such question. */
+static __noinline int lw_is_told(const struct sock *sk, int state)
+{
+	struct lw_conn *conn;
+	bool told;
+
+	if (state == TCP_CLOSE)
+		return 0;
+	conn = lw_conn_of(sk);
+	if (!conn || lw_is_other(conn, sk))
+		return 0;
+	told = state == TCP_LISTEN ? conn->flags & LW_CONN_LISTENER : conn->flags & LW_CONN_UP;
+	return state == TCP_SYN_SENT ? !told && conn->direction == LW_OUTGOING : told;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(lw_net_state, const struct sock *sk, int old, int state)
+{
+	__u64 *mark = lw_mark_of(sk);
+
+	if (mark)
+		*mark = (__u64)sk;
+	lw_changed(sk, old, state);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(lw_net_state_again, const struct sock *sk, int old, int state)
+{
+	__u64 *mark = lw_mark_of(sk), *count;
+	__u32 zero = 0;
+
+	if (mark && *mark == (__u64)sk) {
+		*mark = 0;
+		return 0;
+	}
+	count = bpf_map_lookup_elem(&lw_made_good, &zero);
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	if (!lw_is_told(sk, state))
+		lw_changed(sk, old, state);
 	return 0;
 }

@@ -10,6 +10,7 @@ use libbpf_rs::{
 };
 
 use crate::{
+    cost,
     object::{SOURCES, Source},
     options::Options,
     wire::{bytes_of, lw_config, lw_sensor, lw_stage},
@@ -132,11 +133,7 @@ impl Base {
         let per_cpu = self
             .map("lw_counts")
             .and_then(|counts| counts.lookup_percpu(&slot, MapFlags::ANY).ok().flatten());
-        per_cpu
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|v| Some(u64::from_ne_bytes(v.get(..8)?.try_into().ok()?)))
-            .sum()
+        cost::sum(&per_cpu.unwrap_or_default())
     }
 
     /// All shared maps.

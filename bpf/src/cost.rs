@@ -4,16 +4,18 @@ use std::{
     collections::BTreeMap,
     io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    sync::atomic::Ordering,
 };
 
 use lapwing_engine::event::Sensor;
 use libbpf_rs::{
-    MapFdInfo, MapInfo,
+    MapCore as _, MapFdInfo, MapFlags, MapInfo,
     libbpf_sys::{self, BPF_STATS_RUN_TIME, bpf_prog_info},
 };
 
 use crate::{
     loader::Loaded,
+    net::AGAIN,
     sensors::Sensors,
     wire::{lw_sensor, lw_stage},
 };
@@ -144,13 +146,38 @@ impl Sensors {
                 source if source.starts_with("net") || source.starts_with("tls") => Sensor::Network,
                 _ => Sensor::Process,
             };
-            *misses.entry(sensor).or_default() += loaded.programs().map(|(_, info)| info.recursion_misses).sum::<u64>();
+            *misses.entry(sensor).or_default() += loaded.missed();
         }
         misses
     }
 }
 
 impl Loaded {
+    /// Runs that the kernel skipped and nothing made good. Never less than it was before.
+    fn missed(&self) -> u64 {
+        let missed: BTreeMap<_, _> = self
+            .programs()
+            .map(|(name, info)| (name, info.recursion_misses))
+            .collect();
+        let of = |program: &str| missed.get(program).copied().unwrap_or(0);
+        let mut lost = missed.values().sum::<u64>();
+        for (first, second, made_good) in AGAIN {
+            // Read after the kernel's own count, so that it may be ahead of that, never behind.
+            lost -= of(second) + of(first).min(self.counter(made_good));
+        }
+        self.most_missed.fetch_max(lost, Ordering::Relaxed).max(lost)
+    }
+
+    /// A counter of the object's own, summed over the CPUs; 0 if it has none of this name.
+    fn counter(&self, map: &str) -> u64 {
+        let per_cpu = self
+            .object
+            .maps()
+            .find(|counter| counter.name() == map)
+            .and_then(|counter| counter.lookup_percpu(&0u32.to_ne_bytes(), MapFlags::ANY).ok().flatten());
+        sum(&per_cpu.unwrap_or_default())
+    }
+
     /// Name and kernel's account of each attached program.
     pub fn programs(&self) -> impl Iterator<Item = (&'static str, bpf_prog_info)> {
         self.object.progs().filter_map(|program| {
@@ -158,6 +185,14 @@ impl Loaded {
             Some((*name, info(program.as_fd())?))
         })
     }
+}
+
+/// Of a counter's values, one for each CPU.
+pub(crate) fn sum(per_cpu: &[Vec<u8>]) -> u64 {
+    per_cpu
+        .iter()
+        .filter_map(|value| Some(u64::from_ne_bytes(value.get(..8)?.try_into().ok()?)))
+        .sum()
 }
 
 fn info(program: BorrowedFd<'_>) -> Option<bpf_prog_info> {

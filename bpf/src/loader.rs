@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     os::fd::AsRawFd as _,
+    sync::atomic::AtomicU64,
 };
 
 use libbpf_rs::{
@@ -29,6 +30,8 @@ pub(crate) struct Loaded {
     pub object: Object,
     /// By program; dropping a link detaches.
     pub links: BTreeMap<&'static str, Link>,
+    /// The most runs that it is known to have missed, see `cost.rs`.
+    pub most_missed: AtomicU64,
 }
 
 /// Why programs did not attach.
@@ -80,6 +83,7 @@ pub(crate) fn attach(
         source,
         object,
         links: BTreeMap::new(),
+        most_missed: AtomicU64::new(0),
     };
     for program in wanted {
         match link(&loaded.object, program) {

@@ -30,7 +30,7 @@ pub(crate) const HOOKS: &[Hook] = &[
         variants: &[Variant {
             flavour: Flavour::Function,
             object: "net_flow",
-            programs: &["lw_net_state"],
+            programs: &["lw_net_state", "lw_net_state_again"],
             optional: &[],
             unseen: "all but TCP (UDP and QUIC, SCTP, unix sockets); connects that fail before a packet is sent (no route, forbidden on this host)",
         }],
@@ -94,6 +94,10 @@ pub(crate) const HOOKS: &[Hook] = &[
         unseen: "which connection a TLS library uses: its peer is unknown",
     },
 ];
+
+/// Programs of which the kernel may skip a run because another follows that does its work then: the one, the other, and the map in which that counts
+/// how often it did.
+pub(crate) const AGAIN: &[(&str, &str, &str)] = &[("lw_net_state", "lw_net_state_again", "lw_made_good")];
 
 /// Whether a program sees packets, which needs CAP_NET_ADMIN.
 pub(crate) fn on_packets(program: &str) -> bool {
