@@ -67,9 +67,23 @@ impl Sieve {
         !sifted.found.get(place.place).is_none_or(|found| *found)
     }
 
-    /// Whether all checks of these parts are certainly false.
+    /// Whether all checks of these parts (which ascend) are certainly false.
     pub fn is_quiet(&self, parts: &[usize], context: &Context<'_>, sifted: &mut Sifted) -> bool {
-        parts.iter().all(|part| !self.look(*part, context, sifted))
+        if !sifted.is_clean || parts.last().is_none_or(|last| *last >= self.parts.len()) {
+            return parts.iter().all(|part| !self.look(*part, context, sifted));
+        }
+        self.prepare(sifted);
+        parts.iter().all(|part| {
+            let any = self.parts[*part].look(context, &mut sifted.found);
+            sifted.looked[*part] = Some(any);
+            !any
+        })
+    }
+
+    fn prepare(&self, sifted: &mut Sifted) {
+        sifted.looked.resize(self.parts.len(), None);
+        sifted.found.resize(self.places, false);
+        sifted.is_clean = false;
     }
 
     /// Whether there is something in the text.
@@ -81,9 +95,7 @@ impl Sieve {
             return true;
         };
         if sifted.is_clean {
-            sifted.looked.resize(self.parts.len(), None);
-            sifted.found.resize(self.places, false);
-            sifted.is_clean = false;
+            self.prepare(sifted);
         }
         let any = search.look(context, &mut sifted.found);
         sifted.looked[part] = Some(any);
