@@ -121,6 +121,14 @@ fn each_event_has_its_name_and_a_refusal_its_errno() {
         "0.0.0.0:0",
         |_| {},
     );
+    events.flow(
+        10,
+        FlowChange::Closed,
+        Direction::Incoming,
+        "0.0.0.0:8080",
+        "0.0.0.0:0",
+        |_| {},
+    );
     let alerts = run.observe(&events.take()).take();
     let told: Vec<_> = alerts
         .iter()
@@ -140,6 +148,7 @@ fn each_event_has_its_name_and_a_refusal_its_errno() {
                 "bash[10] (root) could not connect to [2001:db8::1]:80: ECONNREFUSED"
             ),
             ("network.listen", "bash[10] (root) listens on 0.0.0.0:8080"),
+            ("network.close", "bash[10] (root) listens on 0.0.0.0:8080 no more"),
         ]
     );
     let refused = &alerts[3];

@@ -20,6 +20,7 @@ pub(super) fn of_flow(flow: &FlowEvent, actor: &str) -> String {
         (FlowChange::Established, _) => format!("{actor} connected to {remote}"),
         (FlowChange::Existing, _) => format!("{actor} has a connection with {remote}"),
         (FlowChange::Taken, _) => format!("{actor} serves a connection with {remote}"),
+        (FlowChange::Closed, _) if remote.port() == 0 => format!("{actor} listens on {local} no more"),
         (FlowChange::Closed, _) => format!(
             "A connection of {actor} with {remote} ended: {} bytes sent, {} received",
             flow.totals.bytes_sent, flow.totals.bytes_received
