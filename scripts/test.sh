@@ -5,6 +5,8 @@ cd "$(dirname "$0")/.."
 # The oldest kernel that is promised, on which most is different, and the one that most machines run; the others are `make vm`'s. Only the
 # function flavour: the other one is what the scenarios on this machine or `make vm` try.
 : "${KERNELS:=5.10 6.12}" "${FUZZ_SECONDS:=60}"
+# One of each kind of what a host may refuse, on 6.12; `vm-tests --refusals` has all of them, on any kernel.
+REFUSALS=(capabilities-of-bpf-only no-function no-cgroup-v2 no-btf no-proc lockdown-confidentiality)
 
 failed=() durations=()
 
@@ -31,7 +33,7 @@ tests() { cargo test --release --workspace --no-fail-fast; }
 guests() {
     local kernel names=()
     for kernel in $KERNELS; do names+=(--kernel "$kernel"); done
-    target/release/vm-tests "${names[@]}" --flavour function
+    target/release/vm-tests "${names[@]}" --flavour function --with-refusals "${REFUSALS[@]}"
 }
 
 phase set-up setup

@@ -14,8 +14,9 @@ use vm_tests::{
     rig::{
         guest::{self, Options},
         initramfs::{GuestFile, Load},
+        job::{self, Job, Work},
         kernel,
-        matrix::{self, Done, Job},
+        matrix::{self, Done},
         modules,
         page::Page,
         plan, programs,
@@ -43,6 +44,9 @@ struct Args {
     /// Instead: what a host may refuse (all, or what has one of these in its name): no BTF, lockdown, few capabilities, ... 6.12, or --kernel
     #[arg(long, num_args = 0.., value_name = "NAME", conflicts_with_all = ["scenarios", "exec"])]
     refusals: Option<Vec<String>>,
+    /// Besides the scenarios: what a host may refuse, on 6.12.
+    #[arg(long, num_args = 1.., value_name = "NAME", conflicts_with_all = ["refusals", "exec"])]
+    with_refusals: Vec<String>,
     /// A file that the guest of --exec gets (PATH, then at /usr/bin/NAME, or PATH:GUESTPATH), with the libraries it is linked to.
     #[arg(long = "file", requires = "exec")]
     files: Vec<GuestFile>,
@@ -67,8 +71,8 @@ struct Args {
     /// Virtual processors of a guest; what the table says when it is not given.
     #[arg(long)]
     cpus: Option<u32>,
-    /// Guests at a time.
-    #[arg(long, default_value_t = 2)]
+    /// Guests at a time: on two processors three, because a guest waits a third of its time (mostly for its kernel, when an agent ends).
+    #[arg(long, default_value_t = 3)]
     jobs: usize,
     /// Further kernel parameters.
     #[arg(long, default_value = "")]
@@ -77,10 +81,9 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let done = match (&args.exec, &args.refusals) {
-        (Some(command), _) => exec(&args, command),
-        (None, Some(filters)) => run_refusals(&args, filters),
-        (None, None) => all(&args),
+    let done = match &args.exec {
+        Some(command) => exec(&args, command),
+        None => all(&args),
     };
     match done {
         Ok(code) => ExitCode::from(code.clamp(0, 255) as u8),
@@ -146,36 +149,7 @@ fn exec(args: &Args, command: &str) -> Result<i32> {
     Ok(outcome.code)
 }
 
-/// What a host may refuse, in a guest for each set of kernel parameters.
-fn run_refusals(args: &Args, filters: &[String]) -> Result<i32> {
-    let rows = match args.kernels.is_empty() {
-        true => vec!["6.12".parse().map_err(Error)?],
-        false => args.rows()?,
-    };
-    let mut worst = 0;
-    for row in rows {
-        let kernel = kernel::get(row, &cache(), args.fetch)?;
-        for guest in refusals::boots(filters)? {
-            let load = Load {
-                command: format!("scenario-runner refusals {}", guest.cases.join(" ")),
-                files: programs::for_guest(row.arch, &cache())?,
-                ..Load::default()
-            };
-            let options = Options {
-                show: true,
-                append: format!("{} {}", guest.parameters, args.append),
-                // One: these cases switch the kernel's code all the time, and QEMU's threads can run an instruction that another has just
-                // replaced (a stale int3, on which the guest panics).
-                cpus: args.cpus.or(Some(1)),
-                ..args.options()
-            };
-            worst = worst.max(guest::run(&kernel, &load, &options, &cache())?.code);
-        }
-    }
-    Ok(worst)
-}
-
-/// The scenarios on all the kernels that are asked for.
+/// The scenarios on all the kernels that are asked for, or what a host may refuse.
 fn all(args: &Args) -> Result<i32> {
     let started = Instant::now();
     let jobs = jobs(args)?;
@@ -214,6 +188,20 @@ fn all(args: &Args) -> Result<i32> {
 }
 
 fn jobs(args: &Args) -> Result<Vec<Job>> {
+    let usual = ["6.12".parse().map_err(Error)?];
+    let mut jobs = match &args.refusals {
+        Some(names) if args.kernels.is_empty() => refusal_jobs(args, &usual, names)?,
+        Some(names) => refusal_jobs(args, &args.rows()?, names)?,
+        None => scenario_jobs(args)?,
+    };
+    if !args.with_refusals.is_empty() {
+        jobs.extend(refusal_jobs(args, &usual, &args.with_refusals)?);
+    }
+    job::longest_first(&mut jobs);
+    Ok(jobs)
+}
+
+fn scenario_jobs(args: &Args) -> Result<Vec<Job>> {
     let boots = plan::boots(&args.scenarios);
     if boots.is_empty() {
         return Err(Error(format!(
@@ -237,12 +225,28 @@ fn jobs(args: &Args) -> Result<Vec<Job>> {
                 jobs.push(Job {
                     row,
                     kernel: kernel.clone(),
-                    flavour: *flavour,
-                    boot: boot.clone(),
+                    work: Work::Scenarios(*flavour, boot.clone()),
                     files: [files.clone(), programs].concat(),
                 });
             }
         }
+    }
+    Ok(jobs)
+}
+
+/// A guest for each set of kernel parameters.
+fn refusal_jobs(args: &Args, rows: &[&'static Row], names: &[String]) -> Result<Vec<Job>> {
+    let boots = refusals::boots(names)?;
+    let mut jobs = Vec::new();
+    for row in rows {
+        let kernel = kernel::get(row, &cache(), args.fetch)?;
+        let files = programs::for_guest(row.arch, &cache())?;
+        jobs.extend(boots.iter().map(|boot| Job {
+            row,
+            kernel: kernel.clone(),
+            work: Work::Refusals(boot.clone()),
+            files: files.clone(),
+        }));
     }
     Ok(jobs)
 }

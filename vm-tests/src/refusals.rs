@@ -11,6 +11,7 @@ use std::{collections::BTreeMap, path::Path, process::ExitCode, time::Instant};
 
 use crate::{
     error::{Error, Result},
+    steps::Spent,
     verdict::{Line, Verdict},
     world::version,
 };
@@ -27,12 +28,17 @@ pub struct Boot {
     pub cases: Vec<&'static str>,
 }
 
-/// The guests for the cases whose names contain one of `filters` (no filter: all).
+/// The guests for the cases of these names, or whose names contain one of `filters` (no filter: all).
 ///
 /// # Errors
 /// When there is no such case.
 pub fn boots(filters: &[String]) -> Result<Vec<Boot>> {
-    let chosen = |case: &&Case| filters.is_empty() || filters.iter().any(|filter| case.name.contains(filter.as_str()));
+    let is_name = |filter: &String| cases::CASES.iter().any(|case| case.name == filter);
+    let fits = |filter: &String, case: &Case| match is_name(filter) {
+        true => case.name == filter,
+        false => case.name.contains(filter.as_str()),
+    };
+    let chosen = |case: &&Case| filters.is_empty() || filters.iter().any(|filter| fits(filter, case));
     let mut boots: BTreeMap<&'static str, Boot> = BTreeMap::new();
     for case in cases::CASES.iter().filter(chosen) {
         let parameters = case.parameters;
@@ -59,16 +65,22 @@ pub fn main(names: &[String]) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let kernel = version(&rustix::system::uname().release().to_string_lossy());
-    let mut failed = 0;
+    let (mut passed, mut failed, mut ignored) = (0, 0, 0);
     let chosen = |case: &&Case| names.iter().any(|name| name == case.name);
     for case in cases::CASES.iter().filter(chosen) {
-        let started = Instant::now();
+        let (started, before) = (Instant::now(), Spent::so_far());
         let result = run(case, kernel);
         let seconds = started.elapsed().as_secs_f64();
         let name = format!("refusal-{}", case.name);
         match &result {
-            Ok(Verdict::NotApplicable(why)) => println!("test {name} ... not applicable ({seconds:.1} s): {why}"),
-            Ok(_) => println!("test {name} ... ok ({seconds:.1} s)"),
+            Ok(Verdict::NotApplicable(why)) => {
+                ignored += 1;
+                println!("test {name} ... ignored, {why}");
+            }
+            Ok(_) => {
+                passed += 1;
+                println!("test {name} ... ok ({seconds:.1} s) {}", Spent::so_far().since(before));
+            }
             Err(e) => {
                 failed += 1;
                 println!("test {name} ... FAILED ({seconds:.1} s)\n{e}\n");
@@ -76,7 +88,10 @@ pub fn main(names: &[String]) -> ExitCode {
         }
         println!("{}", Line::new(&name, &result, seconds).print());
     }
-    println!("{failed} of {} refusals failed", names.len());
+    println!(
+        "test result: {}. {passed} passed; {failed} failed; {ignored} ignored; 0 measured; 0 filtered out",
+        if failed == 0 { "ok" } else { "FAILED" }
+    );
     match failed {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
@@ -120,6 +135,8 @@ mod tests {
         );
         assert!(all.len() > 1 && all[0].parameters.is_empty());
         assert_eq!(boots(&["no-btf".into()]).unwrap()[0].cases, ["no-btf"]);
+        assert_eq!(boots(&["no-cgroup-v2".into()]).unwrap()[0].cases, ["no-cgroup-v2"]);
+        assert_eq!(boots(&["no-tracepoint".into()]).unwrap()[0].cases.len(), 2);
         assert!(boots(&["no-such".into()]).is_err());
     }
 

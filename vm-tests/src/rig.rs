@@ -4,6 +4,7 @@ mod apt;
 pub mod cpio;
 pub mod guest;
 pub mod initramfs;
+pub mod job;
 pub mod kernel;
 pub mod matrix;
 pub mod modules;

@@ -12,59 +12,13 @@ use crate::{
     error::{Context, Error, Result},
     rig::{
         guest::{self, Options},
-        initramfs::{GuestFile, Load},
-        kernel::Kernel,
+        initramfs::Load,
+        job::Job,
         modules,
-        plan::Boot,
-        table::Row,
     },
     verdict::{Line, Word},
     verifier::Cost,
-    world::Flavour,
 };
-
-/// One guest to be run.
-#[derive(Debug, Clone)]
-pub struct Job {
-    /// The table's row.
-    pub row: &'static Row,
-    /// What it gave.
-    pub kernel: Kernel,
-    /// The flavour of hooks throughout.
-    pub flavour: Flavour,
-    /// What runs in it.
-    pub boot: Boot,
-    /// lapwing and the runner, built for it.
-    pub files: Vec<GuestFile>,
-}
-
-impl Job {
-    /// Tells the jobs of one run apart; a file's name too.
-    pub fn name(&self) -> String {
-        let mut name = format!("{}-{}", self.row.name, self.flavour.name());
-        for parameter in &self.boot.parameters {
-            name.push('-');
-            name.extend(
-                parameter
-                    .chars()
-                    .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }),
-            );
-        }
-        name
-    }
-
-    fn command(&self) -> String {
-        let flavour = self.flavour.name();
-        format!(
-            "LAPWING_EXPECT_FLAVOUR={flavour} {}LAPWING_IDLE_SECONDS=20 scenario-runner --exact {}",
-            match self.row.forced || self.flavour == Flavour::Syscall {
-                true => format!("LAPWING_FORCE_FLAVOUR={flavour} "),
-                false => String::new(),
-            },
-            self.boot.scenarios.join(" ")
-        )
-    }
-}
 
 /// What a guest gave.
 #[derive(Debug)]
@@ -122,14 +76,14 @@ pub fn run(
 }
 
 fn one(job: Job, options: &Options, cache: &Path, consoles: &Path) -> Done {
-    let outcome = modules::bring(&job.kernel, &job.boot.modules).and_then(|modules| {
+    let outcome = modules::bring(&job.kernel, job.modules()).and_then(|modules| {
         let load = Load {
             command: job.command(),
             files: job.files.clone(),
             modules,
         };
-        let append = format!("{} {}", job.boot.parameters.join(" "), options.append);
-        let cpus = options.cpus.or(Some(job.row.cpus));
+        let append = format!("{} {}", job.parameters(), options.append);
+        let cpus = options.cpus.or(Some(job.cpus()));
         let options = Options {
             append,
             cpus,
@@ -146,7 +100,7 @@ fn one(job: Job, options: &Options, cache: &Path, consoles: &Path) -> Done {
         // It has the console.
         Err(Error(text)) => (text.clone(), Some(text), options.timeout.as_secs_f64()),
     };
-    let lines = complete(Line::all(&console), &job.boot.scenarios);
+    let lines = complete(Line::all(&console), &job.results());
     Done {
         lines,
         costs: Cost::all(&console),
@@ -172,11 +126,11 @@ pub fn earlier(jobs: Vec<Job>, cache: &Path) -> Vec<Done> {
 }
 
 /// A guest that went down has no line for what came after.
-fn complete(mut lines: Vec<Line>, scenarios: &[&str]) -> Vec<Line> {
-    for name in scenarios {
-        if lines.iter().all(|line| line.scenario != *name) {
+fn complete(mut lines: Vec<Line>, names: &[String]) -> Vec<Line> {
+    for name in names {
+        if lines.iter().all(|line| &line.scenario != name) {
             lines.push(Line {
-                scenario: (*name).to_owned(),
+                scenario: name.clone(),
                 result: Word::Failed,
                 why: "the guest did not get to its end".to_owned(),
                 seconds: 0.0,
@@ -193,7 +147,10 @@ mod tests {
 
     #[test]
     fn what_a_guest_did_not_get_to_failed() {
-        let lines = complete(vec![Line::new("a", &Ok(Verdict::Seen), 1.0)], &["a", "b"]);
+        let lines = complete(
+            vec![Line::new("a", &Ok(Verdict::Seen), 1.0)],
+            &["a", "b"].map(str::to_owned),
+        );
         assert_eq!(lines.len(), 2);
         assert_eq!((lines[1].scenario.as_str(), lines[1].result), ("b", Word::Failed));
     }

@@ -41,13 +41,17 @@ impl Page {
     /// Puts what guests gave in place of what was there.
     pub fn add(&mut self, done: &[Done]) {
         for one in done {
+            // What a host may refuse is docs/refusals.md's.
+            let Some(flavour) = one.job.flavour() else {
+                continue;
+            };
             let row = one.job.row.name.to_owned();
             self.releases.insert(row.clone(), one.job.kernel.release.clone());
             for Line {
                 scenario, result, why, ..
             } in &one.lines
             {
-                let key = (scenario.clone(), row.clone(), one.job.flavour);
+                let key = (scenario.clone(), row.clone(), flavour);
                 self.cells.insert(key, (*result, why.clone()));
             }
             for Cost {

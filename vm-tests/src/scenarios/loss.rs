@@ -1,6 +1,6 @@
 //! Nothing is lost in silence: seen + counted as lost = made.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use crate::{
     act::{Act, append, me},
@@ -10,16 +10,18 @@ use crate::{
     place::copy_program,
     scenario::{fence, run_to_end},
     scenarios::Check,
-    world::WANTED,
+    world::{GUEST, WANTED},
 };
 
 const PROCESSES: u64 = 5_000;
+/// As many in a guest, where each takes 6 ms of an emulated processor; what is seen and lost has to be as exactly what was made.
+const PROCESSES_OF_GUEST: u64 = 1_000;
 const OPERATIONS: u64 = 20_000;
 const SETTLE: Duration = Duration::from_secs(10);
 
 pub fn checks() -> Vec<Check> {
     vec![
-        Check::new("5000-processes-are-all-seen-or-counted", processes),
+        Check::new("processes-are-all-seen-or-counted", processes),
         Check::new("20000-file-operations-are-all-seen-or-counted", operations),
         Check::new("what-a-full-ring-loses-is-counted", full_ring),
     ]
@@ -38,16 +40,20 @@ const ALL: &str = r#"["create", "write", "permission", "delete"]"#;
 
 /// Each is an exec and an exit with code 1.
 fn processes() -> Result<()> {
+    let made = match Path::new(GUEST).is_dir() {
+        true => PROCESSES_OF_GUEST,
+        false => PROCESSES,
+    };
     let agent = Agent::start("production", &counting("", ALL))?;
     let program = copy_program("false", &agent.home)?;
     let before = agent.metrics()?;
     run_to_end(&Act::new(
         me()?,
-        &["act", "spawn", &PROCESSES.to_string(), &program.display().to_string()],
+        &["act", "spawn", &made.to_string(), &program.display().to_string()],
     ))?;
     fence(&agent)?;
     for rule in ["count-execs", "count-exits"] {
-        settled(&agent, &before, rule, "process", PROCESSES)?;
+        settled(&agent, &before, rule, "process", made)?;
     }
     agent.stop()
 }
