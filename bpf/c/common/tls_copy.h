@@ -142,8 +142,8 @@ static __always_inline void lw_tls_turn(struct lw_tls_conn *conn, const struct l
 {
 	__u32 least = 0;
 
-	/* What passes of HTTP/2 is told now and then, not at every turn: nobody reads on behind it. */
-	if (!(conn->voice & LW_TLS_HTTP2))
+	/* What passes when nothing more is copied is told now and then, not at every turn: nobody reads on behind it. */
+	if (!(conn->voice & LW_TLS_ENOUGH << (way ^ 1)))
 		lw_tls_skipped(conn, p->ssl, !way);
 	conn->speaker = way + 1;
 	if (conn->direction != LW_UNKNOWN)
