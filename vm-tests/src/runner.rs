@@ -13,7 +13,7 @@ use crate::{
     agent::{self, Agent},
     error::{Context, Error, Result},
     refusals,
-    scenario::{Group, Scenario},
+    scenario::{Counts, Group, Scenario, counted},
     scenarios,
     steps::Spent,
     verdict::{Line, Verdict},
@@ -126,14 +126,16 @@ fn run_scenarios(scenarios: Vec<Scenario>, world: &World, report: &mut Report) {
         if let Err(e) = &agent {
             println!("no agent for {group:?}: {e}");
         }
+        let mut counts = Counts::new();
         for scenario in scenarios {
             report.test(scenario.name, || match &agent {
-                Ok(agent) => scenario.run(agent, world),
+                Ok(agent) => scenario.run(agent, world, &mut counts),
                 Err(_) => Err(Error("no agent".into())),
             });
         }
         if let Ok(agent) = agent {
             report.test(&format!("agent-of-{group:?}-stops").to_lowercase(), || {
+                counted(&agent, &counts)?;
                 agent.stop().map(Verdict::from)
             });
         }

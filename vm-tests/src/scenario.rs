@@ -1,6 +1,7 @@
 //! "Do this, expect exactly these alerts, and none for the twin."
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::Path,
     process::Child,
@@ -15,7 +16,6 @@ use crate::{
     agent::{Agent, patient},
     error::{Context, Error, Result},
     expected::{partial_fields, shown},
-    metrics::Metrics,
     place::{Place, copy_program},
     steps::{Step, timed},
     verdict::Verdict,
@@ -110,8 +110,8 @@ impl Scenario {
         self
     }
 
-    /// Does it all; the error is the difference for people.
-    pub fn run(&self, agent: &Agent, world: &World) -> Result<Verdict> {
+    /// Does it all, and adds its alerts to the counts; the error is the difference for people.
+    pub fn run(&self, agent: &Agent, world: &World, counts: &mut Counts) -> Result<Verdict> {
         if let Some(why) = unmet(&self.needs, world)? {
             return Ok(Verdict::NotApplicable(why));
         }
@@ -129,7 +129,6 @@ impl Scenario {
         // Twin first: an alert of it cannot hide behind the folding of the real one.
         let twin = observe(agent, &(self.twin)(&place), 0).context("twin")?;
         check(&[], &twin).context("the twin must not be noticed")?;
-        let before = agent.metrics()?;
         let found = observe(agent, &(self.act)(&place), expected.len())?;
         check(&expected, &found).map_err(|e| match &known {
             Verdict::Seen => e,
@@ -138,7 +137,9 @@ impl Scenario {
         for alert in &found {
             lineage_reaches_me(alert)?;
         }
-        counted(agent, &before, &expected)?;
+        for want in &expected {
+            *counts.entry((want.rule, want.sensor)).or_default() += 1;
+        }
         self.verdict(known, &found, world)
     }
 
@@ -168,18 +169,24 @@ pub fn unmet(needs: &[Need], world: &World) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// The metrics count each of the alerts.
-fn counted(agent: &Agent, before: &Metrics, expected: &[Expected]) -> Result<()> {
-    for want in expected {
-        let labels = [("rule", want.rule), ("sensor", want.sensor)];
-        let count = |metrics: &Metrics| metrics.sum("lapwing_alerts_total", &labels);
-        agent.wait_until(
-            &format!("lapwing_alerts_total of {} rises", want.rule),
-            2 * PROMPT,
-            |agent| Ok(count(&agent.metrics()?) > count(before)),
-        )?;
-    }
-    Ok(())
+/// How many alerts there were at least, by rule and sensor.
+pub type Counts = BTreeMap<(&'static str, &'static str), usize>;
+
+/// The metrics of an agent that was new then have counted all of them. Asked once, at its end: they are made twice a second.
+pub fn counted(agent: &Agent, counts: &Counts) -> Result<()> {
+    let few = |agent: &Agent| -> Result<Option<String>> {
+        let metrics = agent.metrics()?;
+        let counted = |rule, sensor| metrics.sum("lapwing_alerts_total", &[("rule", rule), ("sensor", sensor)]);
+        let mut too_few = counts
+            .iter()
+            .filter(|((rule, sensor), least)| counted(rule, sensor) < **least as u64);
+        Ok(too_few.next().map(|((rule, _), least)| format!("{least} of {rule}")))
+    };
+    agent
+        .wait_until("lapwing_alerts_total has counted every alert", 2 * PROMPT, |agent| {
+            Ok(few(agent)?.is_none())
+        })
+        .map_err(|e| Error(format!("{}: {e}", few(agent).ok().flatten().unwrap_or_default())))
 }
 
 /// Does `act` and returns the alerts of its session. Fails when `at_least` are not there promptly.
