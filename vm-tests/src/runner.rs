@@ -148,7 +148,6 @@ fn start(group: Group) -> Result<Agent> {
     let alone = "[score]\nhost_threshold = 1000000\nfold_window = \"1ms\"\n";
     match group {
         Group::Demo => Agent::start("demo", alone),
-        Group::Production => Agent::start("production", alone),
         Group::Own => Agent::start("production", &scenarios::own_rules()),
         Group::Network => {
             scenarios::before_network()?;

@@ -39,9 +39,7 @@ const ACT: Duration = Duration::from_secs(300);
 pub enum Group {
     /// The demo profile as `make run` starts it.
     Demo,
-    /// The production default.
-    Production,
-    /// Rules of the test's own, in `rules/own.toml`.
+    /// Production, and rules of the test's own, in `rules/own.toml`.
     Own,
     /// Production with the network's rules, HTTPS, and rules of the test's own about flows, in `rules/network.toml`.
     Network,

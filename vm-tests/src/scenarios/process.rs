@@ -40,7 +40,7 @@ pub fn scenarios() -> Vec<Scenario> {
         ),
         Scenario::new(
             "exec-from-tmp-in-production",
-            Group::Production,
+            Group::Own,
             |place| both(&place.tmp, place),
             |place| Act::new(place.tmp.join("true"), &[]),
             |place| expect(FROM_TMP, "process.exec", &place.tmp.join("true"), vec![]),
@@ -88,7 +88,7 @@ pub fn scenarios() -> Vec<Scenario> {
         ),
         Scenario::new(
             "crash-in-production",
-            Group::Production,
+            Group::Own,
             helpers,
             |place| Act::new(place.plain.join("plain"), &["act", "signal", "SEGV"]),
             |place| {
