@@ -485,6 +485,26 @@ fn alertmanager_and_its_credentials() {
 }
 
 #[test]
+fn a_word_of_the_wrong_type_is_shown_the_words() {
+    let told = problems(&[("f", "[network]\nhttps = true\n")], &[]);
+    let wanted = "f:2:9: https must be a string, not true or false; write https = \"off\" or \"on\"";
+    assert_eq!(told, [wanted]);
+}
+
+#[test]
+fn lists_of_rules_name_rules_that_there_are() {
+    let lists = "[network]\nenabled = true\nincoming_rules = ['path-*', 'no-such-*']\noutgoing_rules = ['*']\nignored_rules = ['cron-d']\n";
+    let doubtful = loaded(lists).warnings;
+    assert_eq!(
+        doubtful.iter().map(Problem::to_string).collect::<Vec<_>>(),
+        [
+            "f:3:18: incoming_rules: no rule about the network is called \"no-such-*\"; `lapwing rules list` shows what they are called",
+            "f:5:17: ignored_rules: no rule about the network is called \"cron-d\"; `lapwing rules list` shows what they are called",
+        ]
+    );
+}
+
+#[test]
 fn rules_that_nothing_can_match() {
     let rule = "[[network.rule]]\nid = \"a\"\nprotocol = \"https\"\nwhen = 'http.path = \"/\"'\n";
     let warnings = |network: &str| {

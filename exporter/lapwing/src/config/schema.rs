@@ -172,7 +172,11 @@ impl Key {
         let (wanted, example) = self.kind.wanted();
         let mismatch = || {
             let message = format!("{} must be {wanted}, not {}", self.name, type_name(found));
-            (message, format!("write {} = {example}", self.name))
+            let help = match self.kind {
+                Kind::Choice(words) => format!("write {} = \"{}\"", self.name, words.join("\" or \"")),
+                _ => format!("write {} = {example}", self.name),
+            };
+            (message, help)
         };
         match (self.kind, found) {
             (Kind::Bool, DeValue::Boolean(value)) => Ok(Value::from(*value)),
