@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
-    sync::atomic::Ordering,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use lapwing_engine::event::Sensor;
@@ -14,6 +17,7 @@ use libbpf_rs::{
 };
 
 use crate::{
+    hooks::served,
     loader::Loaded,
     net::AGAIN,
     sensors::Sensors,
@@ -58,7 +62,8 @@ pub struct Loss {
     pub sensor: Sensor,
     /// `ring_full`, `busy`, `read_failed`, `no_memory`, `killed` (of the network), `recursion`, `decode`, and `self`: the agent's own actions, which are not a loss.
     pub stage: &'static str,
-    /// How many since the start.
+    /// How many since the start. Of `recursion` the most that it can be: a run that was skipped counts for each sensor that its program serves,
+    /// and may have been for a call that nobody asked about.
     pub count: u64,
 }
 
@@ -70,11 +75,41 @@ const STAGES: &[(lw_stage, &str)] = &[
     (lw_stage::LW_SELF, "self"),
 ];
 
+/// Skipped runs by sensor, since the start: what an object that is gone by now skipped is still in it.
+#[derive(Default)]
+pub(crate) struct Skipped(Mutex<BTreeMap<Sensor, u64>>);
+
+impl Skipped {
+    /// Charges `runs` to each of `sensors`: nobody knows which of them a skipped run was for.
+    fn charge(&self, sensors: impl IntoIterator<Item = Sensor>, runs: u64) {
+        let mut by_sensor = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for sensor in sensors {
+            *by_sensor.entry(sensor).or_default() += runs;
+        }
+    }
+
+    fn of(&self, sensor: Sensor) -> u64 {
+        let by_sensor = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        by_sensor.get(&sensor).copied().unwrap_or(0)
+    }
+}
+
+/// The most that a count was seen at.
+#[derive(Default)]
+pub(crate) struct Most(AtomicU64);
+
+impl Most {
+    /// How far `count` is beyond all that were seen before. Each step is told to one caller only.
+    fn step(&self, count: u64) -> u64 {
+        count.saturating_sub(self.0.fetch_max(count, Ordering::Relaxed))
+    }
+}
+
 impl Sensors {
     /// What was lost or excluded, by sensor and stage, since the start. Every pair is there, from 0 on.
     pub fn losses(&self) -> Vec<Loss> {
         let mut losses = Vec::new();
-        let recursion = self.recursion();
+        self.charge_skipped();
         for (sensor, number) in [
             (Sensor::Process, lw_sensor::LW_PROCESS),
             (Sensor::File, lw_sensor::LW_FILES),
@@ -91,7 +126,7 @@ impl Sensors {
             if sensor == Sensor::Network {
                 add("killed", self.base.count(number, lw_stage::LW_KILLED));
             }
-            add("recursion", recursion.get(&sensor).copied().unwrap_or(0));
+            add("recursion", self.skipped.of(sensor));
             add("decode", self.undecoded(sensor));
         }
         losses
@@ -138,26 +173,34 @@ impl Sensors {
         maps.values().sum()
     }
 
-    fn recursion(&self) -> BTreeMap<Sensor, u64> {
-        let mut misses = BTreeMap::new();
+    /// Charges the runs that were skipped since the last call to the sensors whose hooks are attached now: to be called before that changes.
+    pub(crate) fn charge_skipped(&self) {
         for loaded in &self.loaded {
-            let sensor = match loaded.source {
-                source if source.starts_with("file") => Sensor::File,
-                source if source.starts_with("net") || source.starts_with("tls") => Sensor::Network,
-                _ => Sensor::Process,
-            };
-            *misses.entry(sensor).or_default() += loaded.missed();
+            let runs = loaded.most_missed.step(loaded.missed());
+            self.skipped.charge(served(loaded.source, &self.states), runs);
         }
-        misses
+        if let Some(tls) = &self.tls {
+            let missed = tls
+                .programs()
+                .filter_map(|(_, program)| Some(info(program)?.recursion_misses));
+            self.skipped
+                .charge([Sensor::Network], tls.most_missed.step(missed.sum()));
+        }
     }
 }
 
 impl Loaded {
-    /// Runs that the kernel skipped and nothing made good. Never less than it was before.
+    /// Runs that the kernel skipped and nothing made good, those of programs that are detached by now too. What was made good may be known
+    /// before the run that was skipped, so that this can be less than it was.
     fn missed(&self) -> u64 {
+        let member = |name: &str| self.members.contains(name);
         let missed: BTreeMap<_, _> = self
-            .programs()
-            .map(|(name, info)| (name, info.recursion_misses))
+            .object
+            .progs()
+            .filter_map(|program| {
+                let name = program.name().to_str().filter(|name| member(name))?.to_owned();
+                Some((name, info(program.as_fd())?.recursion_misses))
+            })
             .collect();
         let of = |program: &str| missed.get(program).copied().unwrap_or(0);
         let mut lost = missed.values().sum::<u64>();
@@ -165,7 +208,7 @@ impl Loaded {
             // Read after the kernel's own count, so that it may be ahead of that, never behind.
             lost -= of(second) + of(first).min(self.counter(made_good));
         }
-        self.most_missed.fetch_max(lost, Ordering::Relaxed).max(lost)
+        lost
     }
 
     /// A counter of the object's own, summed over the CPUs; 0 if it has none of this name.
@@ -201,4 +244,19 @@ fn info(program: BorrowedFd<'_>) -> Option<bpf_prog_info> {
     // SAFETY: `info` is valid for writes of `size` bytes, of which the kernel writes at most that many.
     let failed = unsafe { libbpf_sys::bpf_prog_get_info_by_fd(program.as_raw_fd(), &mut info, &mut size) };
     (failed == 0).then_some(info)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_skipped_run_is_charged_to_each_sensor_and_once() {
+        let (skipped, most) = (Skipped::default(), Most::default());
+        for seen in [3, 3, 2, 5] {
+            skipped.charge([Sensor::Process, Sensor::File], most.step(seen));
+        }
+        let sensors = [Sensor::Process, Sensor::File, Sensor::Network];
+        assert_eq!(sensors.map(|sensor| skipped.of(sensor)), [5, 5, 0]);
+    }
 }

@@ -1,5 +1,7 @@
 //! Which hooks there are, in which flavours, and what is not seen without them.
 
+use std::collections::BTreeSet;
+
 use lapwing_engine::{
     event::{Flavour, Sensor},
     interest::Interest,
@@ -43,6 +45,30 @@ pub(crate) struct Variant {
     pub unseen: &'static str,
 }
 
+/// The sensors that may have lost something by a run of a program of `object` that was skipped: those with an attached hook of which a variant is in it.
+/// Where none is attached (any more), all that it is for.
+pub(crate) fn served(object: &str, states: &[HookState]) -> BTreeSet<Sensor> {
+    let with = |wanted: &dyn Fn(&Hook, &Variant) -> bool| {
+        catalogue()
+            .filter(|hook| {
+                hook.variants
+                    .iter()
+                    .any(|variant| variant.object == object && wanted(hook, variant))
+            })
+            .map(|hook| hook.sensor)
+            .collect::<BTreeSet<_>>()
+    };
+    let attached = with(&|hook, variant| {
+        states
+            .iter()
+            .any(|state| (state.hook, state.flavour) == (hook.name, variant.flavour) && state.state == State::Attached)
+    });
+    match attached.is_empty() {
+        true => with(&|_, _| true),
+        false => attached,
+    }
+}
+
 /// Programs of the same object that stand in, together, for one that a kernel refuses or never runs; none for most.
 pub(crate) fn substitutes(program: &str) -> &'static [&'static str] {
     match program {
@@ -81,4 +107,46 @@ pub enum State {
         /// Why, for people.
         why: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As chosen where of all hooks only those named are attached, in the system-call flavour.
+    fn states(attached: &[&str]) -> Vec<HookState> {
+        catalogue()
+            .map(|hook| HookState {
+                sensor: hook.sensor,
+                hook: hook.name,
+                flavour: Flavour::Syscall,
+                state: match attached.contains(&hook.name) {
+                    true => State::Attached,
+                    false => State::NotNeeded,
+                },
+                unseen: String::new(),
+            })
+            .collect()
+    }
+
+    fn serves(object: &str, attached: &[&str]) -> Vec<Sensor> {
+        served(object, &states(attached)).into_iter().collect()
+    }
+
+    #[test]
+    fn what_the_program_of_all_calls_skips_is_charged_to_each_attached_sensor() {
+        let both = [Sensor::Process, Sensor::File];
+        assert_eq!(serves(SYSCALL, &["file-open", "exec-failure"]), both);
+        assert_eq!(serves(SYSCALL, &["file-open"]), [Sensor::File]);
+        assert_eq!(serves(SYSCALL, &["credentials"]), [Sensor::Process]);
+        assert_eq!(serves(SYSCALL, &[]), both, "attached a moment ago, or in the self-test");
+    }
+
+    #[test]
+    fn every_other_object_serves_one_sensor() {
+        let variants = catalogue().flat_map(|hook| hook.variants.iter().map(move |variant| (hook, variant)));
+        for (hook, variant) in variants.filter(|(_, variant)| variant.object != SYSCALL) {
+            assert_eq!(serves(variant.object, &[]), [hook.sensor], "{}", variant.object);
+        }
+    }
 }

@@ -5,7 +5,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     os::fd::AsRawFd as _,
-    sync::atomic::AtomicU64,
 };
 
 use libbpf_rs::{
@@ -16,6 +15,7 @@ use libbpf_rs::{
 use crate::{
     base::Base,
     capability::{Capabilities, NET_ADMIN},
+    cost::Most,
     libbpf_log,
     net::{self, cgroup},
     object::{SOURCES, has_uprobe_multi},
@@ -30,8 +30,10 @@ pub(crate) struct Loaded {
     pub object: Object,
     /// By program; dropping a link detaches.
     pub links: BTreeMap<&'static str, Link>,
+    /// Its programs that are loaded, attached or not.
+    pub members: BTreeSet<&'static str>,
     /// The most runs that it is known to have missed, see `cost.rs`.
-    pub most_missed: AtomicU64,
+    pub most_missed: Most,
 }
 
 /// Why programs did not attach.
@@ -83,7 +85,8 @@ pub(crate) fn attach(
         source,
         object,
         links: BTreeMap::new(),
-        most_missed: AtomicU64::new(0),
+        members: wanted.clone(),
+        most_missed: Most::default(),
     };
     for program in wanted {
         match link(&loaded.object, program) {

@@ -36,10 +36,11 @@ pub struct Sensors {
     pub(crate) common: Arc<Common>,
     watches: Option<Watches>,
     network: Option<NetworkRules>,
-    tls: Option<Tls>,
+    pub(crate) tls: Option<Tls>,
     pub(crate) census: tls::Census,
+    pub(crate) skipped: cost::Skipped,
     options: Options,
-    states: Vec<HookState>,
+    pub(crate) states: Vec<HookState>,
     /// Sensors that have nothing to work with (maps that the kernel does not make), and why: their hooks are refused, the others work.
     unusable: BTreeMap<Sensor, String>,
     /// The capabilities when the hooks were last settled.
@@ -86,6 +87,7 @@ impl Sensors {
             network: None,
             tls: None,
             census: tls::Census::default(),
+            skipped: cost::Skipped::default(),
             options: options.clone(),
             states: Vec::new(),
             unusable: BTreeMap::new(),
@@ -157,7 +159,7 @@ impl Sensors {
     fn install_network(&mut self, interest: &Interest) -> libbpf_rs::Result<()> {
         let Some(wanted) = &interest.network else {
             self.network = None;
-            self.tls = None;
+            self.end_tls();
             return Ok(());
         };
         if self.base.add_network(&self.options)? {
@@ -177,12 +179,17 @@ impl Sensors {
             .get_or_insert_with(NetworkRules::new)
             .install(&self.base, wanted, interest.generation)?;
         if !wanted.https {
-            self.tls = None;
+            self.end_tls();
         } else if self.tls.is_none() {
             self.base.add_tls(&self.options)?;
             self.tls = Some(Tls::open(&self.base));
         }
         Ok(())
+    }
+
+    fn end_tls(&mut self) {
+        self.charge_skipped();
+        self.tls = None;
     }
 
     /// Starts the thread that finds the TLS libraries which programs use, if the rules want them and it does not run: call it after opening the

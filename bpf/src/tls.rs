@@ -24,6 +24,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabiliti
 use crate::{
     base::Base,
     capability::{Capabilities, SYS_ADMIN},
+    cost::Most,
     hooks::{HookState, State},
     loader,
     object::has_uprobe_multi,
@@ -46,6 +47,8 @@ pub(crate) struct Tls {
     /// What else there is to say of it, for people.
     remarks: Vec<String>,
     programs: Vec<(&'static str, OwnedFd)>,
+    /// The most runs of them that the kernel is known to have skipped.
+    pub(crate) most_missed: Most,
     /// Until its thread is started.
     finder: Option<Finder>,
     thread: Option<JoinHandle<()>>,
@@ -60,6 +63,7 @@ impl Tls {
             refused: None,
             remarks: Vec::new(),
             programs: Vec::new(),
+            most_missed: Most::default(),
             finder: None,
             thread: None,
         };

@@ -18,7 +18,7 @@ use crate::{
 impl Sensors {
     /// Settles every hook. With a reader, what is newly attached must prove that it delivers.
     pub(super) fn choose(&mut self, interest: &Interest, mut reader: Option<&mut Reader>) {
-        let before = std::mem::take(&mut self.states);
+        let before = self.states.clone();
         let attached = |hook: &Hook, variant: &Variant| {
             before
                 .iter()
@@ -65,6 +65,8 @@ impl Sensors {
         if let Err(error) = self.base.configure(&self.config) {
             tracing::error!(%error, "the system-call hooks could not be told what to see to");
         }
+        // Until here the program of all calls saw to those of before.
+        self.charge_skipped();
         self.held = Capabilities::held();
         self.states = catalogue().flat_map(|hook| rows(hook, &states, self.held)).collect();
     }
@@ -100,7 +102,7 @@ impl Sensors {
         for loaded in self.loaded.iter_mut().filter(|loaded| anew.contains(loaded.source)) {
             loaded.links.retain(|program, _| !programs.contains(program));
         }
-        self.loaded.retain(|loaded| !loaded.links.is_empty());
+        self.unload();
         self.substituted.extend(doubtful);
         let refused = self.attempt_once(open, reader);
         self.outcomes(open, &refused)
@@ -206,6 +208,12 @@ impl Sensors {
         for loaded in &mut self.loaded {
             loaded.links.retain(|program, _| kept.contains(program));
         }
+        self.unload();
+    }
+
+    /// Lets objects go of which nothing is attached any more; what they skipped is known first.
+    fn unload(&mut self) {
+        self.charge_skipped();
         self.loaded.retain(|loaded| !loaded.links.is_empty());
     }
 
