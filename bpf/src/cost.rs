@@ -238,7 +238,8 @@ pub(crate) fn sum(per_cpu: &[Vec<u8>]) -> u64 {
         .sum()
 }
 
-fn info(program: BorrowedFd<'_>) -> Option<bpf_prog_info> {
+/// The kernel's account of one program.
+pub(crate) fn info(program: BorrowedFd<'_>) -> Option<bpf_prog_info> {
     let mut info = bpf_prog_info::default();
     let mut size = size_of::<bpf_prog_info>() as u32;
     // SAFETY: `info` is valid for writes of `size` bytes, of which the kernel writes at most that many.

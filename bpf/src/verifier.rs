@@ -1,12 +1,12 @@
 //! What the kernel's verifier has to do for each program: instructions walked through and time, from its own statistics.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, os::fd::AsFd};
 
-use libbpf_rs::ObjectBuilder;
+use libbpf_rs::{Object, ObjectBuilder, Program};
 
 use crate::{
     base::Base,
-    check, libbpf_log,
+    check, cost, libbpf_log,
     loader::{self, KernelTypes},
     object::{SOURCES, Source},
     options::Options,
@@ -22,7 +22,7 @@ pub struct Verified {
     pub program: String,
     /// Instructions that the verifier walked through; nothing for what was refused.
     pub instructions: Option<u64>,
-    /// Microseconds that this took (its own measure: neither relocation nor compilation to machine code is in it).
+    /// Microseconds that this took, where the kernel tells (its own measure: neither relocation nor compilation to machine code is in it).
     pub microseconds: Option<u64>,
     /// Why this kernel does not take it; empty when it does.
     pub refused: String,
@@ -66,12 +66,20 @@ fn object(base: &Base, types: &KernelTypes, source: &'static Source) -> Result<V
         return Ok(results);
     }
     libbpf_log::take_statistics();
-    if loader::load_telling(base, types, source.name, &left).is_err() {
-        libbpf_log::take_statistics();
-        for program in left.clone() {
-            if let Err(why) = loader::load_telling(base, types, source.name, &BTreeSet::from([program])) {
-                left.remove(program);
-                results.push(refused(program, why));
+    let mut counted = Vec::new();
+    match loader::load_telling(base, types, source.name, &left) {
+        Ok(loaded) => counted = counts(&loaded, &left),
+        Err(_) => {
+            libbpf_log::take_statistics();
+            for program in left.clone() {
+                let alone = BTreeSet::from([program]);
+                match loader::load_telling(base, types, source.name, &alone) {
+                    Ok(loaded) => counted.extend(counts(&loaded, &alone)),
+                    Err(why) => {
+                        left.remove(program);
+                        results.push(refused(program, why));
+                    }
+                }
             }
         }
     }
@@ -81,13 +89,24 @@ fn object(base: &Base, types: &KernelTypes, source: &'static Source) -> Result<V
         .collect();
     results.extend(left.into_iter().map(|program| {
         let log = logs.iter().find(|log| log.program == program);
+        let count = counted.iter().find(|(name, _)| name == program);
         Verified {
-            instructions: log.map(|log| log.instructions),
+            instructions: count.map(|(_, n)| *n).or(log.map(|log| log.instructions)),
             microseconds: log.map(|log| log.microseconds),
             ..refused(program, String::new())
         }
     }));
     Ok(results)
+}
+
+/// What the kernel itself tells of each loaded program, which it does since 5.16: the log's lines are not the same in all kernels.
+fn counts(loaded: &Object, programs: &BTreeSet<&str>) -> Vec<(String, u64)> {
+    let count = |program: Program<'_>| {
+        let name = programs.iter().find(|name| program.name() == **name)?;
+        let count = cost::info(program.as_fd())?.verified_insns;
+        (count > 0).then(|| ((*name).to_owned(), count.into()))
+    };
+    loaded.progs().filter_map(count).collect()
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -98,12 +117,13 @@ struct Statistics {
 }
 
 /// libbpf's message with a load's log: `prog 'NAME': -- BEGIN PROG LOAD LOG --`, `verification time N usec`, `processed N insns (limit ...`.
+/// In 7.2 a line of its own, `insns processed N+M+...`, by function, comes before the last.
 fn parse(log: &str) -> Option<Statistics> {
     let after = |mark: &str| Some(&log[log.find(mark)? + mark.len()..]);
     let number = |mark: &str| after(mark)?.split(' ').next()?.parse().ok();
     Some(Statistics {
         program: after("prog '")?.split('\'').next()?.to_owned(),
-        instructions: number("processed ")?,
+        instructions: number("\nprocessed ")?,
         microseconds: number("verification time ")?,
     })
 }
@@ -114,17 +134,21 @@ mod tests {
 
     #[test]
     fn the_log_has_name_instructions_and_time() {
-        let log = "libbpf: prog 'lw_x': -- BEGIN PROG LOAD LOG --\nverification time 1374 usec\nstack depth 136+0\nprocessed 5123 insns (limit 1000000) \
-                   max_states_per_insn 4 total_states 9 peak_states 9 mark_read 2\n-- END PROG LOAD LOG --\n";
-        let program = "lw_x".to_owned();
-        assert_eq!(
-            parse(log),
-            Some(Statistics {
-                program,
-                instructions: 5123,
-                microseconds: 1374
-            })
-        );
+        for by_function in ["", "insns processed 5000+123\n"] {
+            let log = format!(
+                "libbpf: prog 'lw_x': -- BEGIN PROG LOAD LOG --\nverification time 1374 usec\nstack depth 136+0\n{by_function}processed 5123 insns \
+                 (limit 1000000) max_states_per_insn 4 total_states 9 peak_states 9 mark_read 2\n-- END PROG LOAD LOG --\n"
+            );
+            let program = "lw_x".to_owned();
+            assert_eq!(
+                parse(&log),
+                Some(Statistics {
+                    program,
+                    instructions: 5123,
+                    microseconds: 1374
+                })
+            );
+        }
         assert_eq!(parse("libbpf: prog 'lw_x': -- BEGIN PROG LOAD LOG --\nwhat\n"), None);
     }
 }

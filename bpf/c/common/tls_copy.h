@@ -7,9 +7,13 @@
 #include "common/tls_maps.h"
 
 #define LW_TLS_CHUNK 32768 /* most bytes of one record */
-#define LW_TLS_CHUNKS 16 /* most records of one call */
-/* The same before 5.17: the verifier walks through each of them anew. A call that has more is a write: it tells the rest as not copied. */
-#define LW_TLS_CHUNKS_OLD 12
+/* Most records of one call. Without bpf_loop (see walk.h) the verifier walks through each of them anew. A call that has more is a write: it tells
+ * the rest as not copied. */
+#ifdef LW_NO_LOOP
+#define LW_TLS_CHUNKS 12
+#else
+#define LW_TLS_CHUNKS 16
+#endif
 #define LW_TLS_SKIP_MAX (16u << 20) /* what is not copied is told at least that often: a process that is killed leaves no more untold */
 
 static __always_inline void lw_tls_fill(struct lw_tls *r, struct lw_tls_conn *conn, const struct lw_tls_piece *p)
@@ -194,10 +198,40 @@ static __always_inline bool lw_tls_next(struct lw_tls_piece *p)
 	return true;
 }
 
+#ifdef LW_NO_LOOP
+static __always_inline void lw_tls_chunks(struct lw_tls_conn *conn, struct lw_tls_piece *p)
+{
+	for (__u32 i = 0; i < LW_TLS_CHUNKS; i++) {
+		if (!lw_tls_next(p))
+			break;
+		lw_tls_copy(conn, p);
+	}
+}
+#else
+struct lw_tls_bytes {
+	struct lw_tls_conn *conn;
+	struct lw_tls_piece *p;
+};
+
+static long lw_tls_chunk(__u32 i, struct lw_tls_bytes *bytes)
+{
+	if (!lw_tls_next(bytes->p))
+		return 1;
+	lw_tls_copy(bytes->conn, bytes->p);
+	return 0;
+}
+
+static __always_inline void lw_tls_chunks(struct lw_tls_conn *conn, struct lw_tls_piece *p)
+{
+	struct lw_tls_bytes bytes = { .conn = conn, .p = p };
+
+	bpf_loop(LW_TLS_CHUNKS, lw_tls_chunk, &bytes, 0);
+}
+#endif
+
 /* `rest` bytes at `buffer` went `way`. */
 static __always_inline void lw_tls_passed(struct lw_tls_conn *conn, const struct lw_net_rules *rules, struct lw_tls_piece *p)
 {
-	__u32 chunks = bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_loop) ? LW_TLS_CHUNKS : LW_TLS_CHUNKS_OLD;
 	__u32 way = p->way & 1, n = p->rest;
 
 	if (conn->speaker != way + 1)
@@ -205,8 +239,8 @@ static __always_inline void lw_tls_passed(struct lw_tls_conn *conn, const struct
 	lw_tls_enough(conn, way, n, rules);
 	if (n > conn->left[way])
 		n = conn->left[way];
-	if (n > LW_TLS_CHUNK * chunks)
-		n = LW_TLS_CHUNK * chunks;
+	if (n > LW_TLS_CHUNK * LW_TLS_CHUNKS)
+		n = LW_TLS_CHUNK * LW_TLS_CHUNKS;
 	if (!n) {
 		conn->skipped[way] += p->rest;
 		if (conn->skipped[way] > LW_TLS_SKIP_MAX)
@@ -216,11 +250,7 @@ static __always_inline void lw_tls_passed(struct lw_tls_conn *conn, const struct
 	conn->left[way] -= n;
 	p->budget = n;
 	p->copied = 0;
-	for (__u32 i = 0; i < chunks; i++) {
-		if (!lw_tls_next(p))
-			break;
-		lw_tls_copy(conn, p);
-	}
+	lw_tls_chunks(conn, p);
 }
 
 #endif

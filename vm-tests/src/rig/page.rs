@@ -64,6 +64,7 @@ impl Page {
             {
                 let text = match (instructions, microseconds) {
                     (Some(n), Some(us)) => format!("{n} ({:.1})", *us as f64 / 1000.0),
+                    (Some(n), None) => n.to_string(),
                     _ => "-".to_owned(),
                 };
                 self.costs.insert((format!("{object}/{program}"), row.clone()), text);

@@ -46,14 +46,15 @@ fn table(programs: &[Verified]) -> String {
         "OBJECT", "PROGRAM", "INSTRUCTIONS", "TIME, MS"
     );
     for program in programs {
-        text += &match (program.instructions, program.microseconds) {
-            (Some(instructions), Some(microseconds)) => format!(
-                "{:<14} {:<28} {instructions:>12} {:>10.1}\n",
+        let time = program.microseconds.map(|time| format!("{:.1}", time as f64 / 1000.0));
+        text += &match program.instructions {
+            Some(instructions) => format!(
+                "{:<14} {:<28} {instructions:>12} {:>10}\n",
                 program.object,
                 program.program,
-                microseconds as f64 / 1000.0
+                time.as_deref().unwrap_or("-")
             ),
-            _ => format!(
+            None => format!(
                 "{:<14} {:<28} refused: {}\n",
                 program.object, program.program, program.refused
             ),
@@ -68,18 +69,25 @@ mod tests {
 
     #[test]
     fn the_table_has_numbers_or_a_reason() {
-        let program = |instructions, refused: &str| Verified {
+        let program = |instructions, microseconds, refused: &str| Verified {
             object: "file",
             program: "lw_x".into(),
             instructions,
-            microseconds: instructions.map(|_| 1500),
+            microseconds,
             refused: refused.into(),
         };
-        let text = table(&[program(Some(70_000), ""), program(None, "EPERM")]);
+        let text = table(&[
+            program(Some(70_000), Some(1500), ""),
+            program(Some(9), None, ""),
+            program(None, None, "EPERM"),
+        ]);
         let lines: Vec<_> = text
             .lines()
             .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
             .collect();
-        assert_eq!(lines[1..], ["file lw_x 70000 1.5", "file lw_x refused: EPERM"]);
+        assert_eq!(
+            lines[1..],
+            ["file lw_x 70000 1.5", "file lw_x 9 -", "file lw_x refused: EPERM"]
+        );
     }
 }
