@@ -60,7 +60,7 @@ pub struct ProgramCost {
 pub struct Loss {
     /// Whose records.
     pub sensor: Sensor,
-    /// `ring_full`, `busy`, `read_failed`, `no_memory`, `killed` (of the network), `recursion`, `decode`, and `self`: the agent's own actions, which are not a loss.
+    /// `ring_full`, `busy`, `read_failed`, `no_memory`, `killed` and `unended` (of the network), `recursion`, `decode`, and `self`: the agent's own actions, which are not a loss.
     pub stage: &'static str,
     /// How many since the start. Of `recursion` the most that it can be: a run that was skipped counts for each sensor that its program serves,
     /// and may have been for a call that nobody asked about.
@@ -125,6 +125,7 @@ impl Sensors {
             }
             if sensor == Sensor::Network {
                 add("killed", self.base.count(number, lw_stage::LW_KILLED));
+                add("unended", self.base.count(number, lw_stage::LW_UNENDED));
             }
             add("recursion", self.skipped.of(sensor));
             add("decode", self.undecoded(sensor));
