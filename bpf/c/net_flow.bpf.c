@@ -204,11 +204,15 @@ static __always_inline void lw_changed(const struct sock *sk, int old, int state
  * Marks are by socket: between one's two programs others may come and go.
  */
 #define LW_MARKS 256
+struct lw_mark {
+	__u64 sock;
+	__u64 state; /* a second one that was skipped leaves its mark, which must not pass for that of a later change */
+};
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, LW_MARKS);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct lw_mark);
 } lw_net_marks SEC(".maps");
 
 struct {
@@ -218,23 +222,26 @@ struct {
 	__type(value, __u64);
 } lw_made_good SEC(".maps");
 
-/* By its ports, since no number can be made of a pointer; both ends of a connection of this host have different places. */
-static __always_inline __u64 *lw_mark_of(const struct sock *sk)
+/*
+ * By its ports, since no number can be made of a pointer; both ends of a connection of this host have different places. The own port is taken from
+ * where it stays at the end: skc_num is 0 by then (inet_put_port).
+ */
+static __always_inline struct lw_mark *lw_mark_of(const struct sock *sk)
 {
-	__u32 slot = (sk->__sk_common.skc_num * 0x9e3779b1u + sk->__sk_common.skc_dport * 0x85ebca6bu) >> 24;
+	__be16 port = LW_GET((const struct inet_sock *)sk, struct inet_sock, inet_sport);
+	__u32 slot = (port * 0x9e3779b1u + sk->__sk_common.skc_dport * 0x85ebca6bu) >> 24;
 
 	return bpf_map_lookup_elem(&lw_net_marks, &slot);
 }
 
-/* Whether the connection is as lw_changed leaves it: another socket may have taken the mark's place. The end needs no such question. */
+/* Whether the connection is as lw_changed leaves it: another socket may have taken the mark's place. */
 static __noinline int lw_is_told(const struct sock *sk, int state)
 {
-	struct lw_conn *conn;
+	struct lw_conn *conn = lw_conn_of(sk);
 	bool told;
 
 	if (state == TCP_CLOSE)
-		return 0;
-	conn = lw_conn_of(sk);
+		return !conn;
 	if (!conn || lw_is_other(conn, sk))
 		return 0;
 	told = state == TCP_LISTEN ? conn->flags & LW_CONN_LISTENER : conn->flags & LW_CONN_UP;
@@ -244,10 +251,12 @@ static __noinline int lw_is_told(const struct sock *sk, int state)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(lw_net_state, const struct sock *sk, int old, int state)
 {
-	__u64 *mark = lw_mark_of(sk);
+	struct lw_mark *mark = lw_mark_of(sk);
 
-	if (mark)
-		*mark = (__u64)sk;
+	if (mark) {
+		mark->sock = (__u64)sk;
+		mark->state = state;
+	}
 	lw_changed(sk, old, state);
 	return 0;
 }
@@ -255,11 +264,12 @@ int BPF_PROG(lw_net_state, const struct sock *sk, int old, int state)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(lw_net_state_again, const struct sock *sk, int old, int state)
 {
-	__u64 *mark = lw_mark_of(sk), *count;
+	struct lw_mark *mark = lw_mark_of(sk);
 	__u32 zero = 0;
+	__u64 *count;
 
-	if (mark && *mark == (__u64)sk) {
-		*mark = 0;
+	if (mark && mark->sock == (__u64)sk && mark->state == (__u64)state) {
+		mark->sock = 0;
 		return 0;
 	}
 	count = bpf_map_lookup_elem(&lw_made_good, &zero);

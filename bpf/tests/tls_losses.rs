@@ -154,9 +154,11 @@ stream = client.wrap_socket(one)
 accepting.join()
 one = threading.Thread(target=lambda: stream.{act}, daemon=True)
 one.start()
-while open('/proc/self/task/%d/stat' % one.native_id).read().split(') ')[1][0] != 'S':
+def waits_for_the_socket():
+    call = open('/proc/self/task/%d/syscall' % one.native_id).read().split()
+    return len(call) > 1 and int(call[1], 16) == stream.fileno()
+while not waits_for_the_socket():
     time.sleep(0.01)
-time.sleep(0.2)
 "
         )
     };
