@@ -1,6 +1,7 @@
 //! The capabilities that this process holds, and what is not seen for want of one.
 
 use lapwing_engine::event::Sensor;
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 /// The system administrator's, which stands for those of BPF and of performance monitoring.
 pub(crate) const SYS_ADMIN: u32 = 21;
@@ -78,6 +79,21 @@ impl Capabilities {
         };
         WANTED.iter().filter(lost).map(|wanted| wanted.unseen)
     }
+}
+
+/// Gives up all capabilities but those of `needed`, in this thread and in those that it will start, and tells what is left: what of `needed` was permitted.
+///
+/// # Errors
+/// When the kernel refuses, which it does not do for a thread that only gives up.
+pub fn keep_capabilities(needed: CapabilitySet) -> std::io::Result<CapabilitySet> {
+    let kept = capabilities(None)?.permitted & needed;
+    let sets = CapabilitySets {
+        effective: kept,
+        permitted: kept,
+        inheritable: CapabilitySet::empty(),
+    };
+    set_capabilities(None, sets)?;
+    Ok(kept)
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ mod verifier;
 mod watch;
 mod wire;
 
+pub use capability::keep_capabilities;
 pub use cost::{Loss, ProgramCost};
 pub use fill::KernelTable;
 pub use hooks::{HookState, State};

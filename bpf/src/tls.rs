@@ -19,11 +19,11 @@ use std::{
 };
 
 use lapwing_engine::event::{Flavour, Sensor};
-use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs};
+use rustix::thread::{CapabilitySet, set_no_new_privs};
 
 use crate::{
     base::Base,
-    capability::{Capabilities, SYS_ADMIN},
+    capability::{Capabilities, SYS_ADMIN, keep_capabilities},
     cost::Most,
     hooks::{HookState, State},
     loader,
@@ -177,18 +177,8 @@ fn restrict() {
     if !has_uprobe_multi() {
         needed |= CapabilitySet::SYS_ADMIN;
     }
-    let done = capabilities(None).and_then(|held| {
-        let kept = held.permitted & needed;
-        set_capabilities(
-            None,
-            CapabilitySets {
-                effective: kept,
-                permitted: kept,
-                inheritable: CapabilitySet::empty(),
-            },
-        )
-    });
-    if let Err(error) = done.and_then(|()| set_no_new_privs(true)) {
+    let done = keep_capabilities(needed).and_then(|_| Ok(set_no_new_privs(true)?));
+    if let Err(error) = done {
         tracing::warn!(%error, "the thread that finds TLS libraries keeps its capabilities");
     }
 }

@@ -12,8 +12,9 @@ use common::{
     Rig,
     tls::{HEAD, Server, asked, certificate, curl, rig, rig_before_it_looks, stream, until_ended, wait},
 };
+use lapwing_bpf::keep_capabilities;
 use lapwing_engine::event::Way;
-use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
+use rustix::thread::CapabilitySet;
 
 /// The host's library.
 fn library() -> String {
@@ -80,16 +81,7 @@ fn drop_capabilities() {
         | CapabilitySet::DAC_READ_SEARCH
         | CapabilitySet::SYS_PTRACE
         | CapabilitySet::CHECKPOINT_RESTORE;
-    let kept = capabilities(None).unwrap().permitted & kept;
-    set_capabilities(
-        None,
-        CapabilitySets {
-            effective: kept,
-            permitted: kept,
-            inheritable: CapabilitySet::empty(),
-        },
-    )
-    .unwrap();
+    keep_capabilities(kept).unwrap();
 }
 
 /// With the capabilities that the agent keeps.

@@ -1,9 +1,7 @@
 //! Giving up what the agent no longer needs once its probes are attached.
 
-use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities, remove_capability_from_bounding_set, set_capabilities,
-    set_no_new_privs,
-};
+use lapwing_bpf::keep_capabilities;
+use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set, set_no_new_privs};
 
 /// What is kept, and why; `README.md` has the same list.
 ///
@@ -27,20 +25,11 @@ pub const KEPT: CapabilitySet = CapabilitySet::BPF
 /// # Errors
 /// When the kernel refuses, which it does not do for a thread that only gives up.
 pub fn drop_capabilities() -> std::io::Result<CapabilitySet> {
-    let held = capabilities(None)?;
     for capability in CapabilitySet::all().difference(KEPT).iter() {
         // EINVAL: a capability that this kernel does not know. EPERM: no CAP_SETPCAP, so the bounding set stays; without exec it does not matter.
         let _ = remove_capability_from_bounding_set(capability);
     }
-    let kept = held.permitted.intersection(KEPT);
-    set_capabilities(
-        None,
-        CapabilitySets {
-            effective: kept,
-            permitted: kept,
-            inheritable: CapabilitySet::empty(),
-        },
-    )?;
+    let kept = keep_capabilities(KEPT)?;
     set_no_new_privs(true)?;
     Ok(kept)
 }

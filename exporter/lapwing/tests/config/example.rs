@@ -1,12 +1,10 @@
 //! config.example.toml says the truth: every key is there, and every default is the real one.
 
-#![allow(clippy::expect_used)] // helpers of tests: clippy.toml allows it in the tests themselves only
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use lapwing::config::{Config, Input, KEYS, Loaded, Source, parse};
 
-const EXAMPLE: &str = include_str!("../../../config.example.toml");
+const EXAMPLE: &str = include_str!("../../../../config.example.toml");
 
 /// The example with what is commented out switched on: lines that begin with `#` and a key or a header.
 fn everything() -> String {
