@@ -6,87 +6,65 @@
 mod receivers;
 #[path = "common/root.rs"]
 mod root;
+#[path = "common/agent.rs"]
+mod running;
 #[path = "common/servers.rs"]
 mod servers;
 
 use std::{
-    fs::{self, File},
-    io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpStream},
+    fs,
+    io::{BufRead, BufReader},
+    ops::Deref,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use receivers::Rotel;
 use root::skipped;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 use servers::{free, wait_until};
-use tempfile::TempDir;
 
-struct Agent {
-    child: Child,
-    metrics: SocketAddr,
-    directory: TempDir,
+struct Agent(running::Agent);
+
+impl Deref for Agent {
+    type Target = running::Agent;
+
+    fn deref(&self) -> &running::Agent {
+        &self.0
+    }
 }
 
 impl Agent {
     /// Every match alerts, so that each program that is run from /tmp is one line.
     fn start(config: &str, stdout: Stdio) -> Agent {
-        let directory = tempfile::tempdir_in("/tmp").unwrap();
-        let home = directory.path().display().to_string();
+        let home = running::directory();
+        let path = home.path().display().to_string();
         let metrics = free();
         let text = format!(
             "config_version = 1\n[metrics]\nlisten = \"{metrics}\"\n[score]\nfold_after = 1000000\nhost_threshold = 1000000\n\
-             lineage_threshold = 1000000\n{}\n[agent]\nlock = \"{home}/lock\"\nstate_dir = \"{home}/state\"\nsocket = \"{home}/run/socket\"\nalert_queue = 16\n",
-            config.replace("{home}", &home)
+             lineage_threshold = 1000000\n{}\n[agent]\nlock = \"{path}/lock\"\nstate_dir = \"{path}/state\"\nsocket = \"{path}/run/socket\"\nalert_queue = 16\n",
+            config.replace("{home}", &path)
         );
-        fs::write(directory.path().join("lapwing.toml"), text).unwrap();
-        let mut agent = Agent {
-            child: spawn(directory.path(), stdout),
-            metrics,
-            directory,
-        };
+        fs::write(home.path().join("lapwing.toml"), text).unwrap();
+        let child = running::spawn_onto(home.path(), &["run"], stdout);
+        let mut agent = running::Agent { child, metrics, home };
         agent.wait_ready();
-        agent
+        Agent(agent)
     }
 
     /// Ends it by that signal and starts it anew.
     fn restart(&mut self, signal: Signal) {
         self.signal(signal);
-        self.child.wait().unwrap();
+        self.0.child.wait().unwrap();
         self.start_again();
     }
 
     fn start_again(&mut self) {
-        self.child = spawn(self.directory.path(), Stdio::null());
-        self.wait_ready();
-    }
-
-    fn wait_ready(&mut self) {
-        wait_until("the agent to be ready", || {
-            assert_eq!(self.child.try_wait().unwrap(), None, "the agent ended: {}", self.log());
-            self.get("/-/ready").ends_with("ready\n")
-        });
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.path("log")).unwrap()
-    }
-
-    fn get(&self, path: &str) -> String {
-        let mut answer = String::new();
-        if let Ok(mut stream) = TcpStream::connect(self.metrics) {
-            write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
-            stream.read_to_string(&mut answer).unwrap();
-        }
-        answer
+        self.0.child = running::spawn_onto(self.home.path(), &["run"], Stdio::null());
+        self.0.wait_ready();
     }
 
     fn metric(&self, series: &str) -> u64 {
@@ -113,45 +91,10 @@ impl Agent {
         program
     }
 
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    /// Ends it as an operator would.
+    /// Ends it as an operator would; what it logged.
     fn stop(mut self) -> String {
-        self.signal(Signal::TERM);
-        let mut status = None;
-        wait_until("the agent to end", || {
-            status = self.child.try_wait().unwrap();
-            status.is_some()
-        });
-        let log = self.log();
-        assert_eq!(status.unwrap().code(), Some(0), "{log}");
-        log
-    }
-}
-
-fn spawn(directory: &Path, stdout: Stdio) -> Child {
-    let log = File::options()
-        .create(true)
-        .append(true)
-        .open(directory.join("log"))
-        .unwrap();
-    Command::new(env!("CARGO_BIN_EXE_lapwing"))
-        .arg("run")
-        .arg("--config")
-        .arg(directory.join("lapwing.toml"))
-        .stdin(Stdio::null())
-        .stdout(stdout)
-        .stderr(log)
-        .spawn()
-        .unwrap()
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.0.stop();
+        self.log()
     }
 }
 
@@ -260,7 +203,7 @@ fn a_restart_resolves_nothing() {
     wait_until("the second alert", || agent.metric(&given) == 1);
     assert!(last(&agent) > alerted);
     agent.signal(Signal::KILL);
-    agent.child.wait().unwrap();
+    agent.0.child.wait().unwrap();
     fs::write(&file, "{").unwrap();
     agent.start_again();
     assert_eq!((agent.metric(&active), last(&agent)), (0, 0.0));
@@ -275,7 +218,7 @@ fn a_reader_that_goes_away_is_counted_and_the_agent_lives_on() {
         return;
     }
     let mut agent = Agent::start("", Stdio::piped());
-    let mut reader = BufReader::new(agent.child.stdout.take().unwrap());
+    let mut reader = BufReader::new(agent.0.child.stdout.take().unwrap());
     let first = agent.attack("first");
     let mut line = String::new();
     while !line.contains(first.to_str().unwrap()) {
@@ -300,7 +243,7 @@ fn a_reader_that_does_not_read_blocks_nothing_but_itself() {
         return;
     }
     let mut agent = Agent::start("", Stdio::piped());
-    let reader = agent.child.stdout.take().unwrap();
+    let reader = agent.0.child.stdout.take().unwrap();
     let refused = "lapwing_output_lost_total{output=\"json\",reason=\"queue_full\"} ";
     let matches = "lapwing_rule_matches_total{rule=\"exec-from-tmp\"} ";
     let mut attacks = 0;

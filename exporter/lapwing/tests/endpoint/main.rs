@@ -2,14 +2,18 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../common/http.rs"]
+mod http;
 #[path = "../common/pki.rs"]
 mod pki;
+#[path = "../common/prometheus.rs"]
+mod prometheus;
 #[path = "../common/servers.rs"]
 mod servers;
 
 mod changes;
 mod clients;
-mod prometheus;
+mod scrape;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 

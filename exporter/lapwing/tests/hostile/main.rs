@@ -4,8 +4,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "../life/agent.rs"]
-#[allow(dead_code)]
+#[path = "../common/agent.rs"]
 mod agent;
 #[path = "../common/root.rs"]
 mod root;

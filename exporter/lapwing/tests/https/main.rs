@@ -9,6 +9,8 @@
 mod pki;
 #[path = "../common/root.rs"]
 mod root;
+#[path = "../common/agent.rs"]
+mod running;
 #[path = "../common/servers.rs"]
 mod servers;
 

@@ -20,12 +20,12 @@ fn http2_is_told_as_not_read() {
         programs::curl_https(nginx.address, &format!("/warm-{turn}_/../../etc/passwd"));
         agent.alerts("/warm-").len() >= 4
     });
-    let unread = "lapwing_events_incomplete_total{reason=\"http2_unread\"}";
-    let before = agent.metric(unread);
+    let unread = || agent.metric("lapwing_events_incomplete_total", &["reason=\"http2_unread\""]);
+    let before = unread();
     let spoken = programs::curl_as_it_comes(http2.address, "/act-h2_/../../etc/passwd");
     assert!(spoken, "curl and nginx did not agree on HTTP/2");
     // Both ends.
-    agent.wait("HTTP/2 to be counted", || agent.metric(unread) >= before + 2.0);
+    agent.wait("HTTP/2 to be counted", || unread() >= before + 2.0);
     programs::curl_https(nginx.address, "/fence_/../../etc/passwd");
     agent.wait("the fence's alerts", || agent.alerts("/fence_").len() >= 4);
     assert!(agent.alerts("act-h2_").is_empty());

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../common/agent.rs"]
+mod agent;
 #[path = "../common/receivers.rs"]
 mod receivers;
 #[path = "../common/root.rs"]
@@ -9,8 +11,6 @@ mod root;
 #[path = "../common/servers.rs"]
 mod servers;
 
-#[allow(dead_code)] // what `hostile` asks
-mod agent;
 mod beside;
 mod reload;
 mod restart;

@@ -15,10 +15,11 @@ use serde_json::{Value, json};
 use crate::{
     agent::Agent,
     http::{escaped, get_json},
+    prometheus::Prometheus,
     root::skipped,
     servers::{PATIENCE, venv, wait_until},
     shipped,
-    stack::{Alertmanager, Prometheus},
+    stack::{self, Alertmanager},
 };
 
 fn files() -> [PathBuf; 2] {
@@ -187,7 +188,7 @@ fn every_expression_returns_data() {
     }
     let alertmanager = Alertmanager::start();
     let agent = Agent::start(&format!("{}\n[network]\nenabled = true\n", alertmanager.config()));
-    let prometheus = Prometheus::start(agent.metrics, alertmanager.address);
+    let prometheus = stack::prometheus(agent.metrics, alertmanager.address);
     live(&agent, &alertmanager, &prometheus);
 
     let expressions = expressions();

@@ -10,7 +10,7 @@ use crate::{
     root::skipped,
     rules::have_series,
     servers::wait_until,
-    stack::{Alertmanager, Prometheus},
+    stack::{self, Alertmanager},
 };
 
 const RULE: &str = "watched-here";
@@ -22,7 +22,7 @@ fn a_touched_file_fires_and_a_silence_masks_it() {
     }
     let alertmanager = Alertmanager::start();
     let agent = Agent::start(&alertmanager.config());
-    let prometheus = Prometheus::start(agent.metrics, alertmanager.address);
+    let prometheus = stack::prometheus(agent.metrics, alertmanager.address);
     let alerts = format!("lapwing_alerts_total{{rule=\"{RULE}\"}}");
     prometheus.wait_value(&alerts, 0.0);
 
@@ -94,7 +94,7 @@ fn a_silence_that_hides_too_much_is_an_alert() {
     }
     let alertmanager = Alertmanager::start();
     let agent = Agent::start(&alertmanager.config());
-    let prometheus = Prometheus::start(agent.metrics, alertmanager.address);
+    let prometheus = stack::prometheus(agent.metrics, alertmanager.address);
     prometheus.wait_value("lapwing_silences{state=\"active\"}", 0.0);
     // Polled, and nothing to complain about.
     prometheus.wait_value("lapwing_silence_polls_total{result=\"success\"} > bool 0", 1.0);

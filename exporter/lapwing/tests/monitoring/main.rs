@@ -3,18 +3,24 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../common/http.rs"]
+mod http;
+#[path = "../common/prometheus.rs"]
+mod prometheus;
 #[path = "../common/root.rs"]
 mod root;
+#[path = "../common/agent.rs"]
+mod running;
 #[path = "../common/servers.rs"]
 mod servers;
 
 mod agent;
 mod dashboards;
 mod end_to_end;
-mod http;
 mod mutants;
 mod routing;
 mod rules;
+mod scrape;
 mod stack;
 
 use std::path::PathBuf;

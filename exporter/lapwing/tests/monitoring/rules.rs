@@ -9,9 +9,9 @@ use std::{
 
 use crate::{
     http::get_json,
+    prometheus::Prometheus,
     servers::{free, program},
-    shipped,
-    stack::Prometheus,
+    shipped, stack,
 };
 
 /// What promtool says, if it does not succeed.
@@ -93,7 +93,7 @@ fn unit_tests_pass() {
 #[test]
 fn every_alert_rule_is_complete() {
     let nobody = free();
-    let prometheus = Prometheus::start(nobody, nobody);
+    let prometheus = stack::prometheus(nobody, nobody);
     let groups = get_json(prometheus.address, "/api/v1/rules?type=alert");
     let mut count = 0;
     for rule in groups["data"]["groups"]

@@ -2,7 +2,6 @@
 //! configuration. Both listen on loopback and end with their handle.
 
 use std::{
-    fs,
     net::SocketAddr,
     process::Command,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -12,9 +11,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    http::{escaped, get_json, post_json, request},
+    http::{escaped, get_json, post_json},
+    prometheus::Prometheus,
     rules,
-    servers::{Server, free, program, wait_for, wait_until},
+    servers::{Server, free, program, wait_for},
     shipped,
 };
 
@@ -103,81 +103,18 @@ impl Alertmanager {
     }
 }
 
-/// Debian's Prometheus with the shipped rules.
-pub struct Prometheus {
-    _server: Server,
-    pub address: SocketAddr,
-    _directory: TempDir,
-}
-
-impl Prometheus {
-    /// `site="test"` is its external label.
-    pub fn start(agent: SocketAddr, alertmanager: SocketAddr) -> Prometheus {
-        let directory = tempfile::tempdir().unwrap();
-        let config = directory.path().join("prometheus.yml");
-        let rules: String = rules::files()
-            .iter()
-            .map(|(rules, _)| format!("- '{}'\n", rules.display()))
-            .collect();
-        let text = format!(
-            "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  evaluation_interval: 1s\n  external_labels: {{site: test}}\n\
-             rule_files:\n{rules}\
-             alerting:\n  alertmanagers:\n  - static_configs: [{{targets: ['{alertmanager}']}}]\n\
-             scrape_configs:\n- job_name: lapwing\n  static_configs: [{{targets: ['{agent}']}}]\n"
-        );
-        fs::write(&config, text).unwrap();
-        let address = free();
-        let mut command = Command::new(program("prometheus", "prometheus"));
-        command
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!(
-                "--storage.tsdb.path={}",
-                directory.path().join("data").display()
-            ))
-            .arg(format!("--web.listen-address={address}"))
-            .arg("--enable-feature=exemplar-storage");
-        let server = Server::start(&mut command, &directory.path().join("log"));
-        wait_for(address);
-        wait_until("Prometheus to be ready", || {
-            request(address, "GET", "/-/ready", "").0 == 200
-        });
-        Prometheus {
-            _server: server,
-            address,
-            _directory: directory,
-        }
-    }
-
-    /// The series of an instant query: labels and value.
-    pub fn query(&self, query: &str) -> Vec<(Value, f64)> {
-        let (status, body) = request(
-            self.address,
-            "GET",
-            &format!("/api/v1/query?query={}", escaped(query)),
-            "",
-        );
-        assert_eq!(status, 200, "{query}: {body}");
-        let answer: Value = serde_json::from_str(&body).unwrap();
-        let series = answer["data"]["result"].as_array().unwrap().iter();
-        series
-            .map(|series| {
-                let value = series["value"][1].as_str().unwrap();
-                (series["metric"].clone(), value.parse().unwrap())
-            })
-            .collect()
-    }
-
-    /// The value of a query that gives one series, if there is one.
-    pub fn value(&self, query: &str) -> Option<f64> {
-        let series = self.query(query);
-        assert!(series.len() <= 1, "{query}: {series:?}");
-        series.first().map(|(_, value)| *value)
-    }
-
-    /// Until a query's one series has a value.
-    pub fn wait_value(&self, query: &str, wanted: f64) {
-        wait_until(&format!("{query} to be {wanted}"), || self.value(query) == Some(wanted));
-    }
+/// Prometheus with the shipped rules; `site="test"` is its external label.
+pub fn prometheus(agent: SocketAddr, alertmanager: SocketAddr) -> Prometheus {
+    let rules: String = rules::files()
+        .iter()
+        .map(|(rules, _)| format!("- '{}'\n", rules.display()))
+        .collect();
+    Prometheus::start(&format!(
+        "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  evaluation_interval: 1s\n  external_labels: {{site: test}}\n\
+         rule_files:\n{rules}\
+         alerting:\n  alertmanagers:\n  - static_configs: [{{targets: ['{alertmanager}']}}]\n\
+         scrape_configs:\n- job_name: lapwing\n  static_configs: [{{targets: ['{agent}']}}]\n"
+    ))
 }
 
 /// RFC 3339, by the program that has a calendar.

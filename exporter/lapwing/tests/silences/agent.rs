@@ -1,93 +1,35 @@
 //! The running agent: a watched file is touched, its alert is masked by the command that it names, and unmasked again.
 
-use std::{
-    fs::{self, File},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-};
+use std::{fs, ops::Deref, process::Command};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::{
-    alertmanager::Alertmanager,
-    servers::{free, wait_until},
-};
+use crate::{alertmanager::Alertmanager, running, servers::wait_until};
 
-struct Agent {
-    child: Child,
-    home: TempDir,
-}
+struct Agent(running::Agent);
 
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+impl Deref for Agent {
+    type Target = running::Agent;
+
+    fn deref(&self) -> &running::Agent {
+        &self.0
     }
-}
-
-fn begin(home: &Path) -> Child {
-    let log = File::options()
-        .create(true)
-        .append(true)
-        .open(home.join("log"))
-        .unwrap();
-    Command::new(env!("CARGO_BIN_EXE_lapwing"))
-        .arg("--config")
-        .arg(home.join("lapwing.toml"))
-        .arg("run")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .unwrap()
 }
 
 impl Agent {
     /// Watches one file; nothing is folded, so that each touch is a line.
     fn start(alertmanager: &str) -> Agent {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().display();
-        let config = format!(
-            "defaults = false\n[agent]\nlock = \"{path}/lock\"\nsocket = \"{path}/run/socket\"\nstate_dir = \"{path}/state\"\n[metrics]\nlisten = \"{}\"\n\
-             [json]\npath = \"{path}/alerts.json\"\n[score]\nfold_window = \"0\"\n\
-             [alertmanager]\nurls = [\"{alertmanager}\"]\npoll_interval = \"1s\"\n\
-             [[file.watch]]\nid = \"watched\"\npath = \"{path}/watched\"\nseverity = \"high\"\naccess = [\"create\", \"write\"]\n",
-            free()
-        );
-        fs::write(home.path().join("lapwing.toml"), config).unwrap();
-        let agent = Agent {
-            child: begin(home.path()),
-            home,
-        };
-        agent.wait_ready();
-        agent
+        Agent(running::Agent::start(&format!(
+            "defaults = false\n---\n[score]\nfold_window = \"0\"\n[alertmanager]\nurls = [\"{alertmanager}\"]\npoll_interval = \"1s\"\n\
+             [[file.watch]]\nid = \"watched\"\npath = \"{{home}}/watched\"\nseverity = \"high\"\naccess = [\"create\", \"write\"]\n"
+        )))
     }
 
-    fn wait_ready(&self) {
-        wait_until("the agent", || self.command(&["status"]).0);
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
-    }
-
+    /// Another command with its configuration: whether it succeeded, and what it said.
     fn command(&self, arguments: &[&str]) -> (bool, String, String) {
-        let output = Command::new(env!("CARGO_BIN_EXE_lapwing"))
-            .arg("--config")
-            .arg(self.path("lapwing.toml"))
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let output = self.0.command(arguments);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         (output.status.success(), text(output.stdout), text(output.stderr))
-    }
-
-    fn alerts(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.path("alerts.json")).unwrap_or_default();
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Touches the watched file by another program, and gives the alert of that.
@@ -115,11 +57,8 @@ impl Agent {
     }
 
     fn restart(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        assert!(self.child.wait().unwrap().success());
-        self.child = begin(self.home.path());
-        self.wait_ready();
+        self.0.stop();
+        self.0.start_again();
     }
 }
 

@@ -1,20 +1,10 @@
 //! Debian's Prometheus on the other side.
 
-use std::{
-    fs,
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
-    process::Command,
-};
+use std::{fs, net::SocketAddr};
 
 use serde_json::Value;
 
-use super::{
-    Endpoint, TLS, basics,
-    pki::Pki,
-    servers::{Server, free, program, wait_for, wait_until},
-    users,
-};
+use super::{Endpoint, TLS, basics, http::get_json, pki::Pki, prometheus::Prometheus, servers::wait_until, users};
 
 /// Debian's Prometheus scrapes with the settings that docs/endpoint.md shows.
 #[tokio::test(flavor = "multi_thread")]
@@ -40,16 +30,8 @@ async fn prometheus_scrapes_through_all_of_it() {
         job("no_password", &client, ""),
         job("no_certificate", "", &login),
     ];
-    let config = endpoint.pki().file("prometheus.yml");
-    fs::write(&config, format!("scrape_configs:\n{}", jobs.concat())).unwrap();
-    let address = free();
-    let mut command = Command::new(program("prometheus", "prometheus"));
-    command
-        .arg(format!("--config.file={}", config.display()))
-        .arg(format!("--storage.tsdb.path={directory}/data"))
-        .arg(format!("--web.listen-address={address}"));
-    let _prometheus = Server::start(&mut command, &endpoint.pki().file("log"));
-    wait_for(address);
+    let prometheus = Prometheus::start(&format!("scrape_configs:\n{}", jobs.concat()));
+    let address = prometheus.address;
     wait_until("a scrape by each job", || {
         jobs_of(address)
             .iter()
@@ -86,14 +68,7 @@ async fn prometheus_scrapes_through_all_of_it() {
 
 /// Name, health and last error of each job.
 fn jobs_of(prometheus: SocketAddr) -> Vec<(String, String, String)> {
-    let mut stream = TcpStream::connect(prometheus).unwrap();
-    write!(stream, "GET /api/v1/targets HTTP/1.0\r\nHost: x\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    let Ok(answer) = serde_json::from_str::<Value>(body) else {
-        return Vec::new();
-    };
+    let answer = get_json(prometheus, "/api/v1/targets");
     let targets = answer["data"]["activeTargets"].as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     targets

@@ -1,5 +1,7 @@
 //! As much HTTP as the tests speak with Prometheus, Alertmanager and the agent.
 
+#![allow(dead_code)]
+
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},

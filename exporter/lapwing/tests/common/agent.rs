@@ -1,5 +1,7 @@
 //! A running agent with a directory, a lock and a configuration of its own.
 
+#![allow(dead_code)]
+
 use std::{
     fs::{self, File},
     io::{Read, Write},
@@ -25,13 +27,23 @@ pub struct Agent {
 pub const QUIET: &str = "defaults = false\n---\n[score]\nfold_window = \"0\"\n[[process.rule]]\nid = \"fence\"\n\
     event = \"bin-execution\"\nsuccess_severity = \"low\"\npoints = 0\nwhen = 'proc.exepath startswith \"{home}\"'\n";
 
+/// For an agent. Below /tmp, where running a program is what a built-in rule alerts on.
+pub fn directory() -> TempDir {
+    tempfile::tempdir_in("/tmp").unwrap()
+}
+
 impl Agent {
-    /// Starts one and waits until it is ready. `config` is more of its configuration: what is before a line `---` belongs to no table.
+    /// Starts one and waits until it is ready. `config` is more of its configuration: what is before a line `---` belongs to no table, and
+    /// what is before the first table to `[agent]`. `{home}` stands for its directory.
     pub fn start(config: &str) -> Agent {
-        let home = tempfile::tempdir_in("/tmp").unwrap();
+        Agent::start_in(directory(), &["run"], config)
+    }
+
+    /// The same by another command than `run`, in a directory that may have something already.
+    pub fn start_in(home: TempDir, arguments: &[&str], config: &str) -> Agent {
         let metrics = free();
         write_config(home.path(), metrics, config);
-        let child = spawn(home.path(), &["run"]);
+        let child = spawn(home.path(), arguments);
         let mut agent = Agent { child, metrics, home };
         agent.wait_ready();
         agent
@@ -87,6 +99,11 @@ impl Agent {
 
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Asks it to read its configuration again.
+    pub fn reload(&self) {
+        self.signal(Signal::HUP);
     }
 
     /// Sends SIGTERM and waits; it must end well.
@@ -178,19 +195,31 @@ fn write_config(home: &Path, metrics: SocketAddr, config: &str) {
     .unwrap();
 }
 
+/// Starts the program with the configuration in `home`. `{home}` in an argument stands for that.
 pub fn spawn(home: &Path, arguments: &[&str]) -> Child {
-    let log = File::options()
-        .create(true)
-        .append(true)
-        .open(home.join("log"))
-        .unwrap();
+    spawn_onto(home, arguments, log_of(home).into())
+}
+
+/// The same with a standard output of its own: alerts that no file takes.
+pub fn spawn_onto(home: &Path, arguments: &[&str], stdout: Stdio) -> Child {
+    let arguments = arguments
+        .iter()
+        .map(|argument| argument.replace("{home}", &home.display().to_string()));
     Command::new(env!("CARGO_BIN_EXE_lapwing"))
         .arg("--config")
         .arg(home.join("lapwing.toml"))
         .args(arguments)
         .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
+        .stdout(stdout)
+        .stderr(log_of(home))
         .spawn()
+        .unwrap()
+}
+
+fn log_of(home: &Path) -> File {
+    File::options()
+        .create(true)
+        .append(true)
+        .open(home.join("log"))
         .unwrap()
 }
