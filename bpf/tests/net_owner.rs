@@ -125,6 +125,27 @@ fn server(name: &'static std::ffi::CStr) -> (u32, SocketAddr) {
     (server, (Ipv4Addr::LOCALHOST, u16::from_ne_bytes(port)).into())
 }
 
+/// A child that listens and lets a child of its own serve one connection, once the pipe is closed.
+fn pool() -> (u32, SocketAddr, std::io::PipeWriter) {
+    let mut port = std::io::pipe().unwrap();
+    let mut go = std::io::pipe().unwrap();
+    let pool = fork(|| {
+        let (listener, at) = listen();
+        port.1.write_all(&at.port().to_ne_bytes()).unwrap();
+        // SAFETY: the number is the descriptor's, which nobody here uses any more.
+        unsafe { libc::close(std::os::fd::AsRawFd::as_raw_fd(&go.1)) };
+        let worker = fork(|| {
+            assert_eq!(go.0.read(&mut [0]).unwrap(), 0);
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.read_exact(&mut [0; 4]).unwrap();
+        });
+        wait(worker);
+    });
+    let mut number = [0; 2];
+    port.0.read_exact(&mut number).unwrap();
+    (pool, (Ipv4Addr::LOCALHOST, u16::from_ne_bytes(number)).into(), go.1)
+}
+
 /// Who is told of when `only` holds, and a process named `lw-asks` asks one named `lw-serves`.
 fn told_of(rig: &mut Rig, only: Processes) -> Vec<&'static str> {
     let mut wanted = network(true);
@@ -182,15 +203,29 @@ fn the_agents_own_sockets_and_their_other_ends_are_excluded_and_counted() {
     let mut rig = rig(true);
     rig.sensors.exclude_self(std::process::id());
     let (mine, at) = listen();
-    let client = fork(|| ask(at));
-    serve(&mine);
-    wait(client);
+    // Twice: the end of the first connection must not make the agent forget where it listens.
+    for _ in 0..2 {
+        let client = fork(|| ask(at));
+        serve(&mine);
+        wait(client);
+    }
     // The other way round: a child listens, and the agent connects.
     let (server, theirs) = server(c"lw-serves");
     let port = theirs.port();
     ask(theirs);
     wait(server);
     rig.until(|events| closed(events, port) == 1);
+    // And a worker that takes a connection when the agent's end of it is gone.
+    let (pool, shared, go) = pool();
+    TcpStream::connect(shared).unwrap().write_all(b"ping").unwrap();
+    drop(go);
+    wait(pool);
+    rig.until(|events| closed(events, shared.port()) == 1);
+    let told: Vec<_> = flows(&rig.events, shared.port())
+        .iter()
+        .map(|(pid, f)| (*pid, f.change))
+        .collect();
+    assert_eq!(told, [(pool, FlowChange::Listening), (pool, FlowChange::Closed)]);
     assert_eq!(flows(&rig.events, at.port()), []);
     let told: Vec<_> = flows(&rig.events, port)
         .iter()

@@ -7,6 +7,7 @@ pub mod act;
 pub mod agent;
 pub mod error;
 pub mod expected;
+pub mod fence;
 pub mod http;
 pub mod metrics;
 pub mod place;

@@ -2,8 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
-    path::Path,
     process::Child,
     thread,
     time::{Duration, Instant},
@@ -16,21 +14,22 @@ use crate::{
     agent::{Agent, patient},
     error::{Context, Error, Result},
     expected::{partial_fields, shown},
-    place::{Place, copy_program},
+    place::Place,
     steps::{Step, timed},
     verdict::Verdict,
     world::{Flavour, Need, World},
 };
 
-pub use crate::expected::{Expected, brief, check};
+pub use crate::{
+    expected::{Expected, brief, check},
+    fence::{fence, network_fence},
+};
 
 /// For an agent without the built-in rules, which take many hooks: the one rule that closes steps (see [`fence`]). Others follow it.
 pub const FEW_RULES: &str = "defaults = false\n---\n[[process.rule]]\nid = \"fence\"\nevent = \"bin-execution\"\nsuccess_severity = \"low\"\n\
     points = 0\nwhen = 'proc.exepath pmatch (\"/tmp\")'\n";
 /// An alert has to be there this soon after its cause.
 pub const PROMPT: Duration = Duration::from_secs(1);
-/// The closing alert itself may wait behind many others.
-const FENCE: Duration = Duration::from_secs(10);
 /// Bound of a single act; five thousand processes take a while in a guest.
 const ACT: Duration = Duration::from_secs(300);
 
@@ -125,9 +124,13 @@ impl Scenario {
             _ => (self.expect)(&place)?,
         };
         // Twin first: an alert of it cannot hide behind the folding of the real one.
-        let twin = observe(agent, &(self.twin)(&place), 0).context("twin")?;
+        let close = match self.group {
+            Group::Network => network_fence,
+            Group::Demo | Group::Own => fence,
+        };
+        let twin = observe_until(close, agent, &(self.twin)(&place), 0).context("twin")?;
         check(&[], &twin).context("the twin must not be noticed")?;
-        let found = observe(agent, &(self.act)(&place), expected.len())?;
+        let found = observe_until(close, agent, &(self.act)(&place), expected.len())?;
         check(&expected, &found).map_err(|e| match &known {
             Verdict::Seen => e,
             known => Error(format!("this kernel is known to be otherwise ({known:?}), but: {e}")),
@@ -189,10 +192,15 @@ pub fn counted(agent: &Agent, counts: &Counts) -> Result<()> {
 
 /// Does `act` and returns the alerts of its session. Fails when `at_least` are not there promptly.
 pub fn observe(agent: &Agent, act: &Act, at_least: usize) -> Result<Vec<Value>> {
+    observe_until(fence, agent, act, at_least)
+}
+
+/// The same; `close` returns when everything before it has been judged.
+fn observe_until(close: fn(&Agent) -> Result<()>, agent: &Agent, act: &Act, at_least: usize) -> Result<Vec<Value>> {
     let started = run_to_end(act)?;
     let pid = act.noticed.unwrap_or(started);
     let late = timed(Step::Alerts, || late(agent, pid, at_least))?;
-    fence(agent)?;
+    close(agent)?;
     let found = session_alerts(agent, pid)?;
     if let Some(late) = late
         && found.len() >= at_least
@@ -217,30 +225,12 @@ fn late(agent: &Agent, pid: u32, at_least: usize) -> Result<Option<Duration>> {
     Ok(None)
 }
 
-/// Waits for the alert of an event that happened just now: when it is there, everything before it has been judged.
-pub fn fence(agent: &Agent) -> Result<()> {
-    timed(Step::Fence, || close_step(agent))
-}
-
-fn close_step(agent: &Agent) -> Result<()> {
-    let directory = Path::new("/tmp").join(format!("lapwing-test-{}-fence", std::process::id()));
-    fs::create_dir_all(&directory).context(directory.display())?;
-    let program = copy_program("true", &directory)?;
-    let pid = start_and_wait(&Act::new(&program, &[]))?;
-    fs::remove_dir_all(&directory).context(directory.display())?;
-    agent.wait_until(
-        "the alert of a program run from /tmp, which closes a step",
-        FENCE,
-        |agent| Ok(!session_alerts(agent, pid)?.is_empty()),
-    )
-}
-
 /// Does `act` in its session and waits for its end. Returns its pid.
 pub fn run_to_end(act: &Act) -> Result<u32> {
     timed(Step::Act, || start_and_wait(act))
 }
 
-fn start_and_wait(act: &Act) -> Result<u32> {
+pub(crate) fn start_and_wait(act: &Act) -> Result<u32> {
     let mut child = act.start()?;
     wait(act, &mut child)?;
     Ok(child.id())

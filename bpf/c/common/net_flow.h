@@ -94,7 +94,8 @@ static __noinline int lw_conn_own(struct lw_conn *conn, struct lw_net_rules *rul
 
 	if (!conn || !rules || !task)
 		return 0;
-	flags = conn->flags & ~(LW_CONN_WANTED | LW_CONN_SELF);
+	/* LW_CONN_SELF stays: the agent's end may have closed, and be forgotten, before a worker takes the other one. */
+	flags = conn->flags & ~LW_CONN_WANTED;
 	conn->pid = BPF_CORE_READ(task, tgid);
 	conn->start = BPF_CORE_READ(task, group_leader, start_boottime);
 	conn->generation = rules->generation;
@@ -106,16 +107,23 @@ static __noinline int lw_conn_own(struct lw_conn *conn, struct lw_net_rules *rul
 	return 0;
 }
 
-/* Remembers the agent's own end, so that the other one can be excluded. */
+/*
+ * Remembers the agent's own end, so that the other one can be excluded. What the agent accepts has the same end as the socket that listens, which
+ * stays when the connection ends.
+ */
 static __always_inline void lw_note_self(const struct lw_conn *conn, const struct sock *sk)
 {
 	struct lw_config *config = lw_config();
+	struct lw_listener *listener;
 	__u64 key = (__u64)sk;
 	struct lw_end end;
 
 	if (!config || !config->self_pid || config->self_pid != conn->pid)
 		return;
 	lw_end_local(&end, &conn->ends);
+	listener = bpf_map_lookup_elem(&lw_listeners, &end);
+	if (listener && listener->sock != key)
+		return;
 	bpf_map_update_elem(&lw_self_ends, &end, &key, BPF_ANY);
 }
 

@@ -105,8 +105,10 @@ impl Engine {
 
     /// Takes one event and appends the alerts that it makes, and the summaries of windows that closed before it.
     pub fn observe(&mut self, event: &Event, out: &mut Vec<Alert>) {
-        let before = out.len();
         self.counters.events.count(event);
+        // Here too, so that a replay, which knows no time but that of events and ticks, gives the same alerts in the same order.
+        self.settle(event.header.time, out);
+        let before = out.len();
         self.advance(event.header.time, out);
         self.process_gone(event, out);
         self.table.update(event);
@@ -128,6 +130,15 @@ impl Engine {
         self.actives.tick(now);
         self.expire_flows(now, out);
         self.given(before, out);
+    }
+
+    /// Judges what has waited for its reader for long enough, as [`Engine::tick`] does with all else: so often that nobody waits for a tick. `now` as there.
+    pub fn settle(&mut self, now: BootTime, out: &mut Vec<Alert>) {
+        if self.flows.is_due(now) {
+            let before = out.len();
+            self.release_flows(now, out);
+            self.given(before, out);
+        }
     }
 
     /// Takes other silences. Alerts that were given stay as they are; whether their series are active is judged anew by [`Engine::active`].

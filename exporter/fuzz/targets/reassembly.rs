@@ -74,7 +74,7 @@ fn collect(out: &mut Vec<Cell>, offset: u64, piece: Piece<'_>) {
             assert!(!bytes.is_empty());
             out.extend(bytes.iter().copied().map(Some));
         }
-        Piece::Gap(length) => {
+        Piece::Gap(length) | Piece::Uncopied(length) => {
             assert_eq!(offset, out.len() as u64);
             assert!(length > 0);
             out.resize(out.len() + length as usize, None);

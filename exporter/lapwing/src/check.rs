@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::{
     cli::ConfigArgs,
-    config::{self, Loaded, Problem},
+    config::{self, Loaded, Network, OnOff, Problem, ProcessMode},
 };
 
 /// Loads the configuration. Prints its warnings and, when nothing is wrong, a summary; the problems are the caller's to print.
@@ -15,6 +15,20 @@ pub fn check(args: &ConfigArgs) -> Result<Loaded, Vec<Problem>> {
     }
     println!("{}", summary(&loaded));
     Ok(loaded)
+}
+
+/// Whose connections are watched.
+fn network(network: &Network) -> String {
+    let https = if network.https == OnOff::On { "on" } else { "off" };
+    let these = network.processes.join(", ");
+    match network.mode {
+        ProcessMode::All => format!("connections of all processes, https {https}"),
+        ProcessMode::Except => format!("connections of all processes except {these}, https {https}"),
+        ProcessMode::Only => format!(
+            "connections of {these} only, https {https}\n          \
+             (a connection that comes in is first that of who listens: if that is another process than who serves, name both)"
+        ),
+    }
 }
 
 /// A few lines on what is in force.
@@ -33,6 +47,9 @@ pub fn summary(loaded: &Loaded) -> String {
         );
     }
     let _ = writeln!(text, "  rules  {} ({enabled} enabled)", rules.len());
+    if loaded.config.network.enabled {
+        let _ = writeln!(text, "  network {}", network(&loaded.config.network));
+    }
     let _ = write!(text, "  hash   {}", loaded.hash);
     text
 }

@@ -171,4 +171,21 @@ fn the_summary_of_check_says_what_is_in_force() {
             loaded.hash
         )
     );
+    let network = |keys: &str| {
+        let summary = summary(&load(&format!("[network]\nenabled = true\n{keys}")));
+        let (_, line) = summary.split_once("  network ").expect("a line");
+        line.lines().next().expect("a line").to_owned()
+    };
+    assert_eq!(network(""), "connections of all processes, https off");
+    assert_eq!(
+        network("https = 'on'\nmode = 'except'\nprocesses = ['haproxy', '/usr/bin/restic']"),
+        "connections of all processes except haproxy, /usr/bin/restic, https on"
+    );
+    let only = summary(&load(
+        "[network]\nenabled = true\nmode = 'only'\nprocesses = ['worker']",
+    ));
+    assert!(
+        only.contains("of worker only, https off\n") && only.contains("name both"),
+        "{only}"
+    );
 }

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
     http,
     place::{Place, executable},
-    scenario::{brief, fence, run_to_end, session_alerts},
+    scenario::{brief, network_fence, run_to_end, session_alerts},
     scenarios::{Check, real::own_address},
     verdict::Verdict,
     world::{Need, World},
@@ -43,7 +43,7 @@ fn ordinary(_: &World) -> Result<Verdict> {
     let session = run_to_end(&traffic(&place.plain, &address.to_string())?)?;
     let last = |agent: &Agent| Ok(session_alerts(agent, session)?.len() >= LAST.len());
     agent.wait_until("the alerts of the last request", PATIENCE, last)?;
-    fence(&agent)?;
+    network_fence(&agent)?;
     let alerts = session_alerts(&agent, session)?;
     let mut told: Vec<_> = alerts
         .iter()

@@ -18,7 +18,7 @@ use crate::{
     error::{Context, Error, Result},
     http,
     place::{Place, copy_program, executable},
-    scenario::{PROMPT, brief, fence, run_to_end},
+    scenario::{PROMPT, brief, network_fence, run_to_end},
     scenarios::Check,
     verdict::Verdict,
     world::{Need, World},
@@ -184,8 +184,7 @@ impl Case {
         };
         let before = told(agent)?.len();
         run_to_end(&Act::new("bash", &["-c", &line(self.twin)]))?;
-        fence(agent)?;
-        settle(agent)?;
+        network_fence(agent)?;
         let twin: Vec<Value> = told(agent)?.into_iter().skip(before).collect();
         if !twin.is_empty() {
             return Err(Error(format!("the twin was noticed:\n{}", shown(&twin))));
@@ -200,8 +199,7 @@ impl Case {
                 let found = told(agent).unwrap_or_default();
                 Error(format!("{e}\nfound:\n{}", shown(&found[before.min(found.len())..])))
             })?;
-        fence(agent)?;
-        settle(agent)?;
+        network_fence(agent)?;
         let found: Vec<Value> = told(agent)?.into_iter().skip(before).collect();
         self.check(&found, server)
     }
@@ -248,16 +246,9 @@ impl Case {
     }
 }
 
-/// Alerts of the network sensor.
+/// Alerts of the network sensor, without those of the fence, which are this program's own.
 fn told(agent: &Agent) -> Result<Vec<Value>> {
-    let alerts = agent.alerts()?.into_iter();
-    Ok(alerts.filter(|alert| alert["sensor"] == "network").collect())
-}
-
-/// The network's ring is drained like the others; a fence is a process.
-fn settle(_: &Agent) -> Result<()> {
-    thread::sleep(Duration::from_millis(100));
-    Ok(())
+    agent.alerts_where(|alert| alert["sensor"] == "network" && alert["process"]["pid"] != std::process::id())
 }
 
 fn shown(alerts: &[Value]) -> String {

@@ -15,7 +15,6 @@ impl Engine {
     /// What the connection carried is judged before what became of it.
     pub(super) fn network(&mut self, event: &Event, out: &mut Vec<Alert>) {
         let mut made = std::mem::take(&mut self.made);
-        self.flows.release(event.header.time, &mut made);
         if let Body::Flow(flow) = &event.body {
             self.flows.release_before(&event.header, flow, &mut made);
             self.judge_made(&mut made, out);
@@ -48,8 +47,13 @@ impl Engine {
 
     /// Judges what waits for its reader: nobody will read it any more.
     pub(super) fn finish_flows(&mut self, out: &mut Vec<Alert>) {
+        self.release_flows(BootTime(u64::MAX), out);
+    }
+
+    /// Judges what has waited for its reader for long enough.
+    pub(super) fn release_flows(&mut self, now: BootTime, out: &mut Vec<Alert>) {
         let mut made = std::mem::take(&mut self.made);
-        self.flows.release(BootTime(u64::MAX), &mut made);
+        self.flows.release(now, &mut made);
         self.judge_made(&mut made, out);
         self.made = made;
     }

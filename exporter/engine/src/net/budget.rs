@@ -35,7 +35,7 @@ pub struct Counters {
     pub desynchronised: u64,
     /// Bytes of bodies that were not kept because the budget was used up.
     pub refused_bytes: u64,
-    /// Requests that were waiting for their response and were forgotten: too many of them.
+    /// Requests that were waiting for their response and were forgotten: too many of them, or their responses are not known apart.
     pub unpaired: u64,
     /// Connections that began to speak HTTP/2, which is not read.
     pub http2: u64,

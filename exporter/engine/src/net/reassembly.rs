@@ -37,8 +37,10 @@ const BELIEVED: u8 = 3;
 pub enum Piece<'a> {
     /// Its next bytes.
     Bytes(&'a [u8]),
-    /// So many bytes passed that are not there: lost before the agent, or not copied by the kernel.
+    /// So many bytes passed that were lost on the way to the agent.
     Gap(u64),
+    /// So many bytes passed that the kernel did not copy: no rule reads them.
+    Uncopied(u64),
     /// Segments overlap here and differ: which one the program got is not certain.
     Conflict,
     /// It ended as it should (FIN).
@@ -336,7 +338,8 @@ impl Stream {
         if hole > 0 {
             budget.counters.gaps += 1;
             budget.counters.gap_bytes += hole;
-            self.pass_over(hole, budget, sink);
+            sink(self.offset, Piece::Gap(hole), budget);
+            self.offset += hole;
             self.next = self.next.wrapping_add(hole as u32);
         }
         self.drain(budget, sink);
@@ -376,16 +379,11 @@ impl Stream {
         }
         if length > there {
             budget.counters.uncopied_bytes += length - there;
-            self.pass_over(length - there, budget, sink);
+            sink(self.offset, Piece::Uncopied(length - there), budget);
+            self.offset += length - there;
         }
         // By intention modulo 2^32.
         self.next = self.next.wrapping_add(length as u32);
-    }
-
-    /// Tells that the next `length` bytes are not there.
-    fn pass_over(&mut self, length: u64, budget: &mut Budget, sink: &mut impl FnMut(u64, Piece<'_>, &mut Budget)) {
-        sink(self.offset, Piece::Gap(length), budget);
-        self.offset += length;
     }
 
     /// Tells the end when it is reached.

@@ -92,6 +92,16 @@ fn who_listens_and_serves_is_told_at_the_answer_the_end_or_a_moment_later() {
     let mut events = asked(REQUEST);
     run.observe(&events.take()).tick(events.now());
     assert_eq!(told(&mut run), []);
+    run.engine
+        .settle(BootTime(events.now().0 + 40_000_000), &mut run.alerts);
+    assert_eq!(told(&mut run), []);
+    run.engine
+        .settle(BootTime(events.now().0 + 60_000_000), &mut run.alerts);
+    assert_eq!(told(&mut run), by(PARENT));
+
+    let mut run = self::run();
+    let mut events = asked(REQUEST);
+    run.observe(&events.take());
     run.tick(BootTime(events.now().0 + 100_000_000));
     assert_eq!(told(&mut run), by(PARENT));
 

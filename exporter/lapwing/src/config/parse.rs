@@ -98,6 +98,11 @@ pub fn parse(input: &Input) -> Result<Loaded, Vec<Problem>> {
     }
     rules.apply_overrides(&mut report, complete);
     let (specs, places) = specs(&config, rules);
+    let keys = tls_only::Keys {
+        places: &places,
+        origins: &origins,
+    };
+    tls_only::warn_off(&mut report, &config, &specs, keys);
     tls_only::warn(&mut report, &specs, &places);
     let rules = compile(&mut report, &specs, &places);
     if let Some(rules) = &rules {

@@ -171,9 +171,10 @@ impl Key {
     pub fn check(&self, found: &DeValue<'_>) -> Result<Value, Refusal> {
         let (wanted, example) = self.kind.wanted();
         let mismatch = || {
-            let message = format!("{} must be {wanted}, not {}", self.name, type_name(found));
+            let message = format!("{} must be {wanted}, not {}", self.name, wrong(found));
             let help = match self.kind {
                 Kind::Choice(words) => format!("write {} = \"{}\"", self.name, words.join("\" or \"")),
+                Kind::Number(least, most) => format!("write {} = {}", self.name, 100.clamp(least, most)),
                 _ => format!("write {} = {example}", self.name),
             };
             (message, help)
@@ -325,6 +326,17 @@ impl Key {
             (message, String::from("write a value in that range"))
         })
     }
+}
+
+/// What is there in place of what is wanted; of a list or a table that may be what it holds.
+fn wrong(found: &DeValue<'_>) -> String {
+    let odd = |value: &DeValue<'_>| (value.as_str().is_none()).then(|| type_name(value));
+    let (what, inside) = match found {
+        DeValue::Array(entries) => ("a list", entries.iter().find_map(|entry| odd(entry.get_ref()))),
+        DeValue::Table(entries) => ("a table", entries.iter().find_map(|(_, value)| odd(value.get_ref()))),
+        _ => return type_name(found).into(),
+    };
+    inside.map_or_else(|| what.into(), |inside| format!("{what} that has {inside} in it"))
 }
 
 impl Kind {

@@ -93,7 +93,10 @@ impl Detector {
             while let Some(event) = self.reorder.pop_ready(now) {
                 self.observe(&event);
             }
-            self.pass_time(self.reorder.watermark(now));
+            let settled = self.reorder.watermark(now);
+            self.engine.settle(settled, &mut self.alerts);
+            self.send();
+            self.pass_time(settled);
         }
     }
 

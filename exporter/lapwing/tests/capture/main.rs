@@ -58,12 +58,16 @@ fn read(file: Vec<u8>) -> Seen {
     seen.messages = said
         .iter()
         .map(|message| match message {
-            Message::Request(way, request) => format!("{way:?} {} {}", text(request.line()), request.partial),
+            Message::Request(way, request) => format!(
+                "{way:?} {} {}",
+                text(request.line()),
+                request.partial || request.truncated
+            ),
             Message::Response(way, response, _) => format!(
                 "{way:?} {} {} {}",
                 response.status,
                 text(&response.body.bytes),
-                response.partial
+                response.partial || response.truncated
             ),
             other => format!("{other:?}"),
         })

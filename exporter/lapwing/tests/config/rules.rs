@@ -157,6 +157,14 @@ fn rules_that_nothing_can_match() {
         ]
     );
     assert!(warnings("enabled = true\nhttps = \"on\"").is_empty());
-    // No rule about the network matches then.
+    // No rule about the network matches then, and who wrote that knows.
     assert!(warnings("enabled = false").is_empty());
+    // Who forgot to write anything does not.
+    assert_eq!(
+        warnings("https = \"on\""),
+        [
+            "f:2:9: https = \"on\" has no effect while [network] enabled = false; write enabled = true in [network]",
+            "f:4:6: rule \"a\" matches nothing while [network] enabled = false; write enabled = true in [network]",
+        ]
+    );
 }

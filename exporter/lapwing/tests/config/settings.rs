@@ -144,6 +144,16 @@ fn values_of_settings() {
             ],
         ),
         (
+            "[network]\nprocesses = ['nginx', 1]\nmax_bytes_per_message = { request = 1.5 }\nmax_flows = '64k'",
+            &[
+                "f:2:13: processes must be a list of strings, not a list that has an integer in it; \
+               write processes = [\"nginx\", \"/usr/bin/curl\"]",
+                "f:3:25: max_bytes_per_message must be a table of two sizes, not a table that has a number with a fraction in it; \
+               write max_bytes_per_message = { request = \"128KiB\", response = \"512KiB\" }",
+                "f:4:13: max_flows must be an integer, not a string; write max_flows = 1024",
+            ],
+        ),
+        (
             "[network]\nmax_bytes_per_message = { request = \"1B\" }",
             &[
                 "f:2:25: max_bytes_per_message: request must be from 1KiB to 16MiB, not \"1B\"; \

@@ -66,7 +66,8 @@ impl Exchange {
                 self.tails.tell(way, offset, bytes, cx);
                 self.bytes(way, offset, bytes, cx);
             }
-            Piece::Gap(length) => self.gap(way, offset, length, cx),
+            Piece::Gap(length) => self.gap(way, offset, length, false, cx),
+            Piece::Uncopied(length) => self.gap(way, offset, length, true, cx),
             Piece::Conflict => {
                 cx.budget.counters.desynchronised += 1;
                 cx.out.push(Message::Desynchronised {
@@ -198,7 +199,8 @@ impl Exchange {
         }
     }
 
-    fn gap(&mut self, way: Way, offset: u64, length: u64, cx: &mut Context<'_>) {
+    /// `cut`: nothing is lost, the message is longer than what is read of it. Where a chunked one ends is then not known, and nothing to tell.
+    fn gap(&mut self, way: Way, offset: u64, length: u64, cut: bool, cx: &mut Context<'_>) {
         let after = match std::mem::take(&mut self.states[index(way)]) {
             // As after a response; nothing is known to follow it.
             State::Start { .. } | State::Lost if self.whole => {
@@ -208,18 +210,19 @@ impl Exchange {
             }
             state @ (State::Off | State::Lost | State::Wait) => state,
             State::Body(mut open, framing) => {
-                open.partial = true;
+                open.partial = !cut;
+                open.draft.body.truncated |= cut;
                 let after = self.tell(way, *open, cx);
                 match side::pass(framing, length) {
                     Ok(None) => after,
                     Ok(Some(framing)) => State::Skip(framing),
-                    Err(()) => self.lost(way, offset, Some(length), cx),
+                    Err(()) => self.beyond(way, offset, length, cut.then_some(framing), cx),
                 }
             }
             State::Skip(framing) => match side::pass(framing, length) {
                 Ok(None) => State::Start { sure: true },
                 Ok(Some(framing)) => State::Skip(framing),
-                Err(()) => self.lost(way, offset, Some(length), cx),
+                Err(()) => self.beyond(way, offset, length, cut.then_some(framing), cx),
             },
             state => {
                 self.tell_unfinished(way, state, false, cx);
@@ -229,11 +232,29 @@ impl Exchange {
         self.states[index(way)] = after;
     }
 
+    /// What is not there reaches past the end of a message, or may: where the next one begins is not known. `cut`: it was not copied, of a body
+    /// that is framed so.
+    fn beyond(&mut self, way: Way, offset: u64, length: u64, cut: Option<Framing>, cx: &mut Context<'_>) -> State {
+        let answers = self.client == Some(other(way)) && !self.pending.is_empty();
+        match cut {
+            // Answers to requests that were sent in a row, behind one that is longer than what is read of it.
+            Some(_) if answers => {
+                self.pending.forget(cx);
+                State::Lost
+            }
+            Some(Framing::Chunks(_)) => State::Lost,
+            _ => self.lost(way, offset, Some(length), cx),
+        }
+    }
+
     fn lost(&mut self, way: Way, offset: u64, gap: Option<u64>, cx: &mut Context<'_>) -> State {
         if !self.is_http() {
             // Nothing is known to be lost; what it is may show later.
             self.midstream = true;
             return State::Lost;
+        }
+        if self.client == Some(other(way)) {
+            self.pending.forget(cx);
         }
         cx.budget.counters.desynchronised += 1;
         if let Some(gap) = gap {

@@ -143,5 +143,5 @@ fn chunked(chunks: &mut Chunked, bytes: &[u8]) -> Result<Option<(std::ops::Range
 
 /// The bytes of a piece, if it has any.
 pub(super) fn speaks(piece: &Piece<'_>) -> bool {
-    matches!(piece, Piece::Bytes(_) | Piece::Gap(_))
+    matches!(piece, Piece::Bytes(_) | Piece::Gap(_) | Piece::Uncopied(_))
 }

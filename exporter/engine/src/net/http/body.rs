@@ -107,7 +107,7 @@ impl Draft {
             // What was cut cannot be unpacked to its end.
             Unpacked::Broken => oddities.add_if(!self.is_cut(), Oddity::ContentEncoding),
         }
-        self.body.partial |= whole == Unpacked::Broken;
+        self.body.partial |= whole == Unpacked::Broken && !self.body.truncated;
         self.body.bytes = bytes;
     }
 

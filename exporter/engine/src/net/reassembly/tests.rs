@@ -76,7 +76,7 @@ impl Play {
 fn write(text: &mut String, piece: Piece<'_>) {
     match piece {
         Piece::Bytes(bytes) => text.push_str(&String::from_utf8_lossy(bytes)),
-        Piece::Gap(length) => text.push_str(&format!("<{length}>")),
+        Piece::Gap(length) | Piece::Uncopied(length) => text.push_str(&format!("<{length}>")),
         Piece::Conflict => text.push('!'),
         Piece::End => text.push('$'),
         Piece::Reset => text.push('#'),

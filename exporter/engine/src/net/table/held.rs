@@ -27,7 +27,14 @@ impl Flows {
         let Some(flow) = self.flows.get_mut(&key).filter(|flow| flow.unclaimed) else {
             return;
         };
-        if out.len() == from || self.held.bytes >= MAX_BYTES {
+        if out.len() == from {
+            return;
+        }
+        if self.held.bytes >= MAX_BYTES {
+            // What came before goes before.
+            let latest = out.split_off(from);
+            self.held.claim(flow, out);
+            out.extend(latest);
             return;
         }
         if flow.held.is_empty() {
@@ -35,6 +42,12 @@ impl Flows {
         }
         self.held.bytes += out[from..].iter().map(cost).sum::<usize>();
         flow.held.extend(out.drain(from..));
+    }
+
+    /// Whether something has waited for long enough.
+    pub fn is_due(&self, now: BootTime) -> bool {
+        let first = self.held.queue.front();
+        first.is_some_and(|(since, _)| now.0.saturating_sub(since.0) >= PATIENCE)
     }
 
     /// Lets go what has waited for long enough.

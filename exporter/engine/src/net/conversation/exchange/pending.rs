@@ -49,8 +49,7 @@ impl Pending {
     /// A request's head is there.
     pub fn push(&mut self, kind: Kind, cx: &mut Context<'_>) {
         if self.waiting.len() >= MOST {
-            cx.budget.counters.unpaired += self.waiting.len() as u64;
-            self.clear(cx.budget);
+            self.forget(cx);
         }
         self.waiting.push_back(Waiting {
             kind,
@@ -72,6 +71,17 @@ impl Pending {
                 cx.budget.give(charged);
             }
         }
+    }
+
+    /// Their responses will not be seen: who comes next answers what is asked from now on.
+    pub fn forget(&mut self, cx: &mut Context<'_>) {
+        cx.budget.counters.unpaired += self.waiting.len() as u64;
+        self.clear(cx.budget);
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
     }
 
     /// What the next response answers.

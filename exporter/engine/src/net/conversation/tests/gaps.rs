@@ -29,7 +29,7 @@ fn a_gap_within_a_body_of_known_length_costs_that_body_only() {
     talk.say_cut(FROM_CLIENT, post.len() + 100, format!("{post}01").as_bytes())
         .ask(NEXT)
         .close();
-    assert_eq!(talk.story(), ["POST /p [01] partial", "GET /next []"]);
+    assert_eq!(talk.story(), ["POST /p [01] truncated", "GET /next []"]);
     // Within a chunk.
     let mut talk = Talk::new();
     talk.ask("POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nabc")
@@ -38,6 +38,81 @@ fn a_gap_within_a_body_of_known_length_costs_that_body_only() {
         .acknowledge(FROM_SERVER)
         .close();
     assert_eq!(talk.story(), ["POST /c [abc] partial", "GET /next []"]);
+}
+
+/// A pack that git pushes, a download: past the budget the kernel copies nothing until the other side speaks.
+#[test]
+fn a_chunked_body_past_its_budget_is_cut_and_nothing_else() {
+    let post = "POST /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n6\r\nabc";
+    let mut talk = Talk::new();
+    talk.ask(post).say_cut(FROM_CLIENT, 5000, b"de");
+    talk.say_cut(FROM_CLIENT, 70_000, b"").answer(OK).ask(NEXT);
+    talk.answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        .say_cut(FROM_SERVER, 90_000, b"");
+    talk.ask(NEXT).answer(OK).close();
+    let story = [
+        "POST /p [01234abcde] truncated",
+        "200 for /p [ok]",
+        "GET /next []",
+        "200 for /next [hello] truncated",
+        "GET /next []",
+        "200 for /next [ok]",
+    ];
+    assert_eq!(talk.story(), story);
+    let counters = talk.counters();
+    assert_eq!(
+        (
+            counters.desynchronised,
+            counters.partial,
+            counters.malformed,
+            counters.gaps
+        ),
+        (0, 0, 0, 0)
+    );
+    assert_eq!(counters.uncopied_bytes, 4998 + 70_000 + 90_000);
+}
+
+/// As apt asks for packages: the answers come in a row, and nothing of them is copied once the first is past its budget.
+#[test]
+fn answers_in_a_row_behind_a_long_one_are_not_paired_with_others() {
+    let long = "HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\nabc";
+    let mut talk = Talk::new();
+    talk.ask("GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\nGET /3 HTTP/1.1\r\nHost: h\r\n\r\n");
+    talk.say_cut(FROM_SERVER, 1000, long.as_bytes())
+        .say_cut(FROM_SERVER, 200_000, b"");
+    talk.ask(NEXT).answer(OK).close();
+    let story = [
+        "GET /1 []",
+        "GET /2 []",
+        "GET /3 []",
+        "200 for /1 [abc] truncated",
+        "GET /next []",
+        "200 for /next [ok]",
+    ];
+    assert_eq!(talk.story(), story);
+    let counters = talk.counters();
+    assert_eq!(
+        (counters.desynchronised, counters.partial, counters.unpaired),
+        (0, 0, 2)
+    );
+}
+
+/// What follows a body of known length in the same packet is another message, and that is lost.
+#[test]
+fn what_is_not_copied_behind_the_end_of_a_message_desynchronises() {
+    let mut talk = Talk::new();
+    let post = "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n01";
+    talk.say_cut(FROM_CLIENT, post.len() + 40, post.as_bytes())
+        .answer(OK)
+        .close();
+    assert_eq!(
+        talk.story(),
+        [
+            "POST /p [01] truncated",
+            &format!("desynchronised {} Gap(40)", post.len()),
+            "200 for /p [ok]"
+        ]
+    );
 }
 
 #[test]
