@@ -35,6 +35,9 @@ pub enum DecodeError {
 }
 
 /// Reads one record. `watches` gives the ids of the watches that a file record names.
+///
+/// # Errors
+/// A record that is short, lies about its lengths, or is of an unknown kind; nothing is read past its end.
 pub fn decode(record: &[u8], watches: &WatchNames) -> Result<Event, DecodeError> {
     let raw: lw_header = wire::view(record).ok_or(DecodeError::Short)?;
     let fixed = usize::from(raw.fixed);

@@ -6,6 +6,8 @@
 //! [`Interest`]: lapwing_engine::interest::Interest
 //! [`Event`]: lapwing_engine::event::Event
 
+#![warn(clippy::missing_errors_doc)]
+
 mod base;
 mod capability;
 mod check;

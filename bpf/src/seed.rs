@@ -23,6 +23,9 @@ pub struct SeedError(String);
 impl Sensors {
     /// Every process that runs now, as `Body::Snapshot`, parents before children. Also tells the kernel's memory of credentials, and has it tell
     /// of the connections that are there, by the ring.
+    ///
+    /// # Errors
+    /// When the kernel does not list its tasks.
     pub fn seed(&mut self) -> Result<Vec<Event>, SeedError> {
         let records = self.iterate();
         self.seed_network();

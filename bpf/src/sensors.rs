@@ -54,6 +54,9 @@ pub struct Sensors {
 
 impl Sensors {
     /// Loads and attaches what `interest` needs, in the best flavour that this kernel lets work.
+    ///
+    /// # Errors
+    /// What this host lacks for any hook at all, or why the life of processes cannot be followed. Another hook that is refused is no error: [`Sensors::hooks`] has why.
     pub fn open(options: &Options, interest: &Interest) -> Result<(Sensors, Reader), Unavailable> {
         check::host()?;
         libbpf_log::capture();
@@ -117,6 +120,9 @@ impl Sensors {
     }
 
     /// Makes the kernel judge by `interest` from now on: attaches what is newly needed, detaches what is not.
+    ///
+    /// # Errors
+    /// When the kernel does not take what the maps are to hold. A hook that is refused is no error.
     pub fn apply(&mut self, interest: &Interest) -> Result<(), ApplyError> {
         let installed = self.install(interest).map_err(|error| error.to_string());
         self.usable(Sensor::File, installed)?;
@@ -247,6 +253,9 @@ impl Sensors {
 
     /// Asks the kernel for the keys of the watched paths anew, if anything was mounted or unmounted since the last call; says whether. Cheap
     /// when not: call it every second or so.
+    ///
+    /// # Errors
+    /// When the kernel does not take them; those from before stay.
     pub fn refresh_watches(&mut self) -> Result<bool, ApplyError> {
         match &mut self.watches {
             Some(watches) => watches.refresh().map_err(|error| ApplyError(error.to_string())),

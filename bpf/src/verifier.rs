@@ -29,6 +29,9 @@ pub struct Verified {
 }
 
 /// Loads every program that there is, attaches none, and says what each cost the verifier.
+///
+/// # Errors
+/// What this host lacks for loading anything. A program that is refused is no error: its entry says why.
 pub fn verify(options: &Options) -> Result<Vec<Verified>, Unavailable> {
     check::host()?;
     libbpf_log::capture_statistics();

@@ -1,4 +1,4 @@
-//! The file watches in the kernel: planned from [`WatchPoint`]s, keyed by the kernel, installed as maps, swapped at once.
+//! The file watches in the kernel: planned from [`WatchPoint`](lapwing_engine::interest::WatchPoint)s, keyed by the kernel, installed as maps, swapped at once.
 
 mod install;
 mod keys;

@@ -4,6 +4,7 @@
 //! alerts in a test, in a replay and live.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::missing_errors_doc)]
 
 pub mod alert;
 pub mod container;

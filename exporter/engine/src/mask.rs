@@ -1,6 +1,6 @@
 //! Silences of Alertmanager as masks: which alerts are written as masked, add no points and leave the metrics that page people.
 //!
-//! A silence is judged here exactly as Alertmanager judges it, over the labels that the alert has there ([`labels`]), and further over details of the alert
+//! A silence is judged here exactly as Alertmanager judges it, over the labels that the alert has there ([`labels()`]), and further over details of the alert
 //! that are never labels of a metric ([`Detail`]). What cannot be judged faithfully masks nothing: [`Masks::new`] refuses it and says why ([`REASONS`]).
 //! Pure: silences come from outside, and whether one is in force is asked with the time of the event.
 

@@ -98,7 +98,10 @@ fn trim(mut path: &[u8]) -> &[u8] {
     path
 }
 
-/// What is wrong with a path of the configuration, and what to write: it must be absolute and normalised, or nothing would ever match it.
+/// Checks a path of the configuration: it must be absolute and normalised, or nothing would ever match it.
+///
+/// # Errors
+/// What is wrong with it, and what to write.
 pub fn check(path: &str) -> Result<(), (String, String)> {
     if path.is_empty() {
         return Err((

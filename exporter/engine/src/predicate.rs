@@ -82,6 +82,9 @@ enum Node {
 
 impl Predicate {
     /// Compiles a text for a rule about events of `kinds`.
+    ///
+    /// # Errors
+    /// The first thing in it that has no meaning for those events, with its place in the text.
     pub fn parse(text: &str, kinds: Kinds) -> Result<Predicate, PredicateError> {
         let mut root = parse::parse(text, kinds)?;
         root.order();

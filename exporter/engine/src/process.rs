@@ -133,7 +133,7 @@ impl Table {
         .take(MAX_ANCESTORS)
     }
 
-    /// The process that stands for the lineage of `key`: see [`lineage`]. A process that is not known stands for itself.
+    /// The process that stands for the lineage of `key`: see `process/lineage.rs`. A process that is not known stands for itself.
     pub fn lineage_root(&self, key: &ProcessKey) -> ProcessKey {
         self.entries.get(key).map_or(*key, |process| process.root)
     }

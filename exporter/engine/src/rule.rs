@@ -1,8 +1,8 @@
 //! Rules, compiled: from [`Specs`] to what matches events.
 //!
 //! Rules are found, not searched: by the kind of event (and, for files, by the watches that the kernel hit or the path), then by the
-//! values that their predicates cannot do without ([`index`]). What rules look for in the bytes of connections is looked for once, for all of
-//! them ([`sieve`]). Only what is left is evaluated.
+//! values that their predicates cannot do without (`rule/index.rs`). What rules look for in the bytes of connections is looked for once, for all of
+//! them (`rule/sieve.rs`). Only what is left is evaluated.
 
 mod compile;
 mod exclude;
@@ -80,7 +80,10 @@ impl Condition {
 }
 
 impl RuleSet {
-    /// Compiles everything, or says everything that is wrong.
+    /// Compiles everything.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with its rule and key.
     pub fn compile(specs: &Specs) -> Result<RuleSet, Vec<RuleError>> {
         compile::compile(specs)
     }

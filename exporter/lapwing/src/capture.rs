@@ -78,6 +78,9 @@ pub struct Reader {
 
 impl Reader {
     /// Reads the beginning of a capture.
+    ///
+    /// # Errors
+    /// When it is neither a pcap nor a pcapng file, or cannot be read.
     pub fn new(source: impl Read + Send + 'static) -> Result<Self, CaptureError> {
         Ok(Reader {
             file: File::new(source)?,

@@ -8,6 +8,9 @@ use crate::{
 };
 
 /// Loads the configuration. Prints its warnings and, when nothing is wrong, a summary; the problems are the caller's to print.
+///
+/// # Errors
+/// Every problem, with its place.
 pub fn check(args: &ConfigArgs) -> Result<Loaded, Vec<Problem>> {
     let loaded = config::load(args)?;
     for warning in &loaded.warnings {

@@ -1,5 +1,7 @@
 //! The command line: what can be asked, nothing of how it is done.
 
+#![allow(rustdoc::broken_intra_doc_links)] // `[section]` in the help is one of the configuration
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

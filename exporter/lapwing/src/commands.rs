@@ -1,5 +1,7 @@
 //! The commands, and what their failures mean to a caller.
 
+#![allow(clippy::missing_errors_doc)] // `Failure` says it for all of them
+
 use std::{fmt, process::ExitCode};
 
 use crate::{

@@ -61,6 +61,9 @@ pub struct Control {
 
 impl Control {
     /// Listens on `path` (0600, in a directory that is made 0700). What an agent that died has left there is replaced.
+    ///
+    /// # Errors
+    /// When an agent that lives listens there, or the path cannot be used.
     pub fn bind(path: &Path) -> Result<Control, ControlError> {
         let io = |source| ControlError::Io {
             path: path.to_owned(),
@@ -80,6 +83,9 @@ impl Control {
     }
 
     /// Answers, one client after the other, until the task is dropped. Must run inside tokio.
+    ///
+    /// # Errors
+    /// When tokio cannot take the socket; a client that misbehaves is no error.
     pub async fn serve(self, metrics: Metrics) -> io::Result<()> {
         let listener = UnixListener::from_std(self.listener.try_clone()?)?;
         loop {

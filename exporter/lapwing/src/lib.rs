@@ -2,6 +2,8 @@
 //!
 //! A library so that tests and fuzz targets reach every part; `main.rs` only starts it. One line for each part:
 
+#![warn(clippy::missing_errors_doc)]
+
 pub mod alertmanager;
 pub mod alone;
 pub mod capture;

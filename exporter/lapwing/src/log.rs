@@ -47,6 +47,9 @@ pub struct LogHandle {
 
 impl LogHandle {
     /// Takes over the level of a reloaded configuration.
+    ///
+    /// # Errors
+    /// When it is no level; the one in force stays.
     pub fn set_level(&self, level: &str) -> Result<(), LogError> {
         self.filter
             .reload(filter(level)?)
@@ -72,6 +75,9 @@ impl Drop for LogHandle {
 }
 
 /// Starts the log of the whole program; once.
+///
+/// # Errors
+/// When the level is none, a log was started before, or there is no thread to write it.
 pub fn init(settings: &Log) -> Result<LogHandle, LogError> {
     let text = match settings.format {
         LogFormat::Text => true,
@@ -104,6 +110,9 @@ fn filter(level: &str) -> Result<EnvFilter, LogError> {
 }
 
 /// Check of a level without setting it, for `lapwing check`.
+///
+/// # Errors
+/// When it is no level.
 pub fn check_level(level: &str) -> Result<(), LogError> {
     filter(level).map(|_| ())
 }

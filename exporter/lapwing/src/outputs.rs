@@ -103,6 +103,9 @@ impl Outputs {
     /// Opens the outputs; must be called inside a tokio runtime. A collector that does not answer is no error: alerts wait for it.
     ///
     /// For a reload: start new ones, send to them from now on, then shut the old ones down.
+    ///
+    /// # Errors
+    /// When a file cannot be opened, or a setting has no meaning.
     pub fn start(config: &Config, host: &Arc<Host>, metrics: &Metrics) -> Result<Outputs, StartError> {
         let capacity = config.agent.alert_queue.max(1);
         let json = match config.json.enabled {
@@ -180,7 +183,10 @@ impl Outputs {
         }
     }
 
-    /// Opens the files anew (SIGHUP, after a log rotation). An error leaves the old file in use.
+    /// Opens the files anew (SIGHUP, after a log rotation).
+    ///
+    /// # Errors
+    /// When a file cannot be opened; the old one stays in use.
     pub fn reopen(&self) -> Result<(), StartError> {
         self.json
             .as_ref()

@@ -66,6 +66,9 @@ pub fn state_name(state: &State) -> &'static str {
 }
 
 /// `lapwing probes`: every hook that the present rules need, by flavour.
+///
+/// # Errors
+/// When this host cannot load BPF programs at all.
 pub fn show(loaded: &Loaded, flavour: Option<Flavour>, json: bool) -> Result<(), Failure> {
     let sensors = open(loaded, flavour)?;
     let hooks = sensors.hooks();
@@ -78,6 +81,9 @@ pub fn show(loaded: &Loaded, flavour: Option<Flavour>, json: bool) -> Result<(),
 }
 
 /// `lapwing probes --loaded`: what the kernel has of lapwing now. After the agent's end that is nothing.
+///
+/// # Errors
+/// When the kernel does not list what it has.
 pub fn show_loaded(json: bool) -> Result<(), Failure> {
     let Some(Present { programs, links, maps }) = present() else {
         return Err(other(
@@ -101,7 +107,10 @@ pub fn show_loaded(json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `lapwing check --attach`: an error when a hook that the rules need has no flavour that works.
+/// `lapwing check --attach`
+///
+/// # Errors
+/// When a hook that the rules need has no flavour that works.
 pub fn attach_once(loaded: &Loaded, flavour: Option<Flavour>) -> Result<(), Failure> {
     let sensors = open(loaded, flavour)?;
     let missing: Vec<String> = unattached(&sensors.hooks())

@@ -13,6 +13,9 @@ use crate::{
 };
 
 /// The recording that `lapwing record` was asked for. `wall` is the clock of the outputs, so that a replay shows the same dates.
+///
+/// # Errors
+/// When the file cannot be made, or is there already.
 pub fn create(args: &RecordArgs, loaded: &Loaded, host: &Host, wall: WallClock) -> Result<Writer, CreateError> {
     let limits = Limits {
         bytes: args.max_size,

@@ -69,6 +69,9 @@ pub enum ReplayError {
 }
 
 /// Sends everything in `recording` through `engine`; `sink` gets the alerts, also those before damage, and may end the replay with an error.
+///
+/// # Errors
+/// Damage in the recording, or what `sink` returned.
 pub fn replay<E>(
     recording: impl Iterator<Item = Result<Item, E>>,
     engine: &mut Engine,
@@ -114,6 +117,9 @@ pub fn settings(loaded: &Loaded, hostname: &str) -> Settings {
 }
 
 /// The command: alerts as JSON lines on standard output, everything else on standard error.
+///
+/// # Errors
+/// Problems of the configuration, of the recording, or of standard output.
 pub fn run(config: &ConfigArgs, args: &ReplayArgs) -> Result<(), ReplayError> {
     let open = |source| ReadError::Open {
         path: args.file.clone(),

@@ -35,6 +35,9 @@ pub enum RulesError {
 }
 
 /// Loads the rules and answers on standard output.
+///
+/// # Errors
+/// Problems of the configuration, a rule that does not exist, or as [`answer`].
 pub fn run(args: &ConfigArgs, command: &RulesCommand) -> Result<(), RulesError> {
     let mut out = io::stdout().lock();
     let answered = match command {
@@ -52,6 +55,9 @@ pub fn run(args: &ConfigArgs, command: &RulesCommand) -> Result<(), RulesError> 
 }
 
 /// Answers from loaded rules.
+///
+/// # Errors
+/// What was asked for does not exist or cannot be read, or `out` cannot be written.
 pub fn answer(loaded: &Loaded, command: &RulesCommand, out: &mut dyn Write) -> Result<(), RulesError> {
     match command {
         RulesCommand::List { json } => Ok(list::write(loaded, *json, out)?),

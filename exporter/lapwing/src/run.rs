@@ -164,6 +164,9 @@ pub fn run(args: &ConfigArgs, flavour: Option<Flavour>, purpose: &Purpose) -> Re
 }
 
 /// Compiles the rules; [`config::load`] has reported what is wrong with them, with its place.
+///
+/// # Errors
+/// What the rules say wrong: configurations that `config::load` took have none.
 pub fn compile(loaded: &Loaded) -> Result<Arc<RuleSet>, Failure> {
     RuleSet::compile(&loaded.specs).map(Arc::new).map_err(|errors| {
         Failure::Config(

@@ -128,6 +128,9 @@ pub enum StatusError {
 }
 
 /// Asks the agent that listens on `socket` and prints its answer: as JSON when asked for, as a table otherwise.
+///
+/// # Errors
+/// As [`ask`].
 pub fn run(socket: &Path, json: bool) -> Result<(), StatusError> {
     let answer = ask(socket)?;
     let text = if json {
@@ -141,6 +144,9 @@ pub fn run(socket: &Path, json: bool) -> Result<(), StatusError> {
 }
 
 /// Asks the agent that listens on `socket`.
+///
+/// # Errors
+/// When no agent listens there, the caller may not ask, or the answer makes no sense.
 pub fn ask(socket: &Path) -> Result<serde_json::Value, StatusError> {
     let path = || socket.to_owned();
     let failed = |source: io::Error| match source.kind() {

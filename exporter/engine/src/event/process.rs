@@ -45,11 +45,11 @@ pub struct ProcessSnapshot {
     pub parent: ProcessKey,
     /// `comm`: at most 15 bytes, chosen by the process.
     pub name: Bytes,
-    /// The executable as the kernel resolved it (walk of `exe_file`), never argv[0]. Missing for kernel threads.
+    /// The executable as the kernel resolved it (walk of `exe_file`), never `argv[0]`. Missing for kernel threads.
     pub executable: Value<Bytes>,
     /// The executable's object key.
     pub executable_key: Option<ObjectKey>,
-    /// Arguments, argv[0] first; Partial when truncated.
+    /// Arguments, `argv[0]` first; Partial when truncated.
     pub args: Value<Vec<Bytes>>,
     /// Working directory.
     pub cwd: Value<Bytes>,

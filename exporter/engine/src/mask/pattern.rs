@@ -27,7 +27,10 @@ const MAX_CACHE: usize = 1 << 18;
 pub struct Pattern(Regex);
 
 impl Pattern {
-    /// Reads a pattern; the error says what in it is not read alike by Go and by us.
+    /// Reads a pattern, if Go and we read it alike.
+    ///
+    /// # Errors
+    /// What in it is not read alike, in words for the one who wrote it.
     pub fn new(pattern: &str) -> Result<Pattern, &'static str> {
         if pattern.len() > MAX_LENGTH {
             return Err("it is longer than 4096 bytes");

@@ -16,7 +16,10 @@ enum Part {
 }
 
 impl Glob {
-    /// Compiles a pattern; the error says what is wrong with it.
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// What is wrong with it.
     pub fn new(pattern: &[u8]) -> Result<Glob, String> {
         let mut parts = Vec::new();
         let mut rest = pattern;

@@ -11,6 +11,9 @@ use super::{
 use crate::cli::{ConfigArgs, Profile};
 
 /// Loads the configuration and the rules: defaults, file, `conf.d`, environment, flags.
+///
+/// # Errors
+/// Every problem of every layer, with its place.
 pub fn load(args: &ConfigArgs) -> Result<Loaded, Vec<Problem>> {
     let (environment, mut problems) = environment(std::env::vars_os());
     let (files, unread) = source::read(args.config.as_deref());

@@ -42,7 +42,10 @@ pub struct Input {
     pub web_config: bool,
 }
 
-/// Reads, checks and merges everything; every problem, not the first.
+/// Reads, checks and merges everything.
+///
+/// # Errors
+/// Every problem, not the first only.
 pub fn parse(input: &Input) -> Result<Loaded, Vec<Problem>> {
     let mut sources = input.files.clone();
     for (name, text, ruleset) in [

@@ -168,6 +168,9 @@ impl Key {
     }
 
     /// Checks a TOML value.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what to write.
     pub fn check(&self, found: &DeValue<'_>) -> Result<Value, Refusal> {
         let (wanted, example) = self.kind.wanted();
         let mismatch = || {
@@ -207,6 +210,9 @@ impl Key {
     }
 
     /// Checks a value that is written as text: a TOML string, a variable or a flag.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what to write.
     pub fn check_text(&self, text: &str) -> Result<Value, Refusal> {
         let name = self.name;
         let refuse = |why: &str, help: &str| (format!("{name} {why}, not {text:?}"), help.to_owned());

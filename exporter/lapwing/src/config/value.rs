@@ -13,6 +13,9 @@ const DURATION_UNITS: [(&str, u64); 6] = [
 const SIZE_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 /// Reads `"10m"`, `"1h30m"`, `"250ms"`; units d, h, m, s, ms. A bare number is refused, except 0.
+///
+/// # Errors
+/// What to write instead.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let refused = || format!("{text:?} is not a duration; write for example \"30s\", \"10m\" or \"1h30m\"");
     if text == "0" {
@@ -57,6 +60,9 @@ pub fn duration_text(duration: Duration) -> String {
 }
 
 /// Reads `"16MiB"`, `"512KiB"`, `"4096"`; units B, KiB, MiB, GiB.
+///
+/// # Errors
+/// What to write instead.
 pub fn size(text: &str) -> Result<u64, String> {
     let refused = || format!("{text:?} is not a size; write for example \"64KiB\" or \"16MiB\"");
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();

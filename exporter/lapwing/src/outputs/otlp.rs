@@ -31,7 +31,10 @@ pub use endpoint::OtlpError;
 use super::{AlertRecord, account::Account, host::Host};
 use crate::{config, metrics::OutputCounters};
 
-/// What is wrong with `[otlp]`, for those who only want to know.
+/// Checks `[otlp]` without using it.
+///
+/// # Errors
+/// What is wrong with it.
 pub fn check(settings: &config::Otlp) -> Result<(), OtlpError> {
     match &settings.endpoint {
         Some(endpoint) => Endpoint::parse(endpoint, settings).map(drop),

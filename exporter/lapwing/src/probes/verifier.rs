@@ -17,6 +17,9 @@ struct Row<'a> {
 }
 
 /// Loads every program on this kernel, attaches none, and shows what the verifier said.
+///
+/// # Errors
+/// When this host cannot load BPF programs at all.
 pub fn show(json: bool) -> Result<(), Failure> {
     let programs = lapwing_bpf::verify(&Options::default())?;
     match json {

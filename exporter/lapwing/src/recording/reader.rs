@@ -26,6 +26,9 @@ pub struct Reader<R> {
 
 impl Reader<BufReader<File>> {
     /// Opens the recording at `path` and reads its beginning.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or as [`Reader::new`].
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         let file = File::open(path).map_err(|source| ReadError::Open {
             path: path.to_owned(),
@@ -37,6 +40,9 @@ impl Reader<BufReader<File>> {
 
 impl<R: Read> Reader<R> {
     /// Reads the beginning of a recording: magic, version and [`Meta`].
+    ///
+    /// # Errors
+    /// When it is no recording, is damaged there, or is of a format that this binary does not know.
     pub fn new(mut source: R) -> Result<Self, ReadError> {
         let mut start = [0; MAGIC.len() + 4];
         let got = fill(&mut source, &mut start).map_err(|source| ReadError::Io { offset: 0, source })?;

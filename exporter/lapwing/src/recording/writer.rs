@@ -73,6 +73,9 @@ pub struct Writer<W: Write = File> {
 
 impl Writer<File> {
     /// Creates the recording `path`, readable by its owner only. A regular file in its place is replaced when `force` is given; nothing else ever is.
+    ///
+    /// # Errors
+    /// When something is in its place that is not to be replaced, or the file cannot be made.
     pub fn create(path: &Path, force: bool, meta: &Meta, limits: Limits) -> Result<Self, CreateError> {
         let io = |source| CreateError::Io {
             path: path.to_owned(),
@@ -107,6 +110,9 @@ impl Writer<File> {
 
 impl<W: Write> Writer<W> {
     /// Starts a recording in `sink`.
+    ///
+    /// # Errors
+    /// When its beginning cannot be written.
     pub fn new(sink: W, meta: &Meta, limits: Limits) -> std::io::Result<Self> {
         let mut writer = Writer {
             sink,
