@@ -6,7 +6,7 @@ mod process;
 mod tail;
 mod tls;
 
-use lapwing_engine::event::{Abi, BootTime, Event, Flavour, Header, ProcessKey, Syscall};
+use lapwing_engine::event::{Abi, BootTime, Event, Flavour, Header, ProcessKey, Room, Syscall};
 
 pub use crate::watch::{WatchName, WatchNames};
 use crate::wire::{self, lw_abi, lw_flavour, lw_header, lw_kind};
@@ -39,6 +39,11 @@ pub enum DecodeError {
 /// # Errors
 /// A record that is short, lies about its lengths, or is of an unknown kind; nothing is read past its end.
 pub fn decode(record: &[u8], watches: &WatchNames) -> Result<Event, DecodeError> {
+    decode_into(record, watches, &mut Room::default())
+}
+
+/// The same; what a segment carries goes into `room`.
+pub(crate) fn decode_into(record: &[u8], watches: &WatchNames, room: &mut Room) -> Result<Event, DecodeError> {
     let raw: lw_header = wire::view(record).ok_or(DecodeError::Short)?;
     let fixed = usize::from(raw.fixed);
     if raw.size as usize != record.len() || fixed > record.len() || fixed < size_of::<lw_header>() {
@@ -55,8 +60,8 @@ pub fn decode(record: &[u8], watches: &WatchNames) -> Result<Event, DecodeError>
         lw_kind::LW_SNAPSHOT => process::snapshot(front, &tail)?,
         lw_kind::LW_FILE => file::event(front, &tail, watches)?,
         lw_kind::LW_FLOW => net::flow(front)?,
-        lw_kind::LW_SEGMENT => net::segment(front, &tail)?,
-        lw_kind::LW_TLS => tls::data(front, &tail)?,
+        lw_kind::LW_SEGMENT => net::segment(front, &tail, room)?,
+        lw_kind::LW_TLS => tls::data(front, &tail, room)?,
         _ => return Err(DecodeError::Unknown),
     };
     Ok(Event {

@@ -8,10 +8,10 @@ use std::{
     },
 };
 
-use lapwing_engine::event::{Event, Sensor};
+use lapwing_engine::event::{Event, Room, Segment, Sensor};
 
 use crate::{
-    decode::{WatchNames, decode},
+    decode::{WatchNames, decode_into},
     ring::Ring,
 };
 
@@ -32,6 +32,7 @@ pub struct Reader {
     common: Arc<Common>,
     /// Events of others that came during the self-test.
     early: VecDeque<Event>,
+    room: Room,
 }
 
 impl Reader {
@@ -40,6 +41,7 @@ impl Reader {
             rings,
             common,
             early: VecDeque::new(),
+            room: Room::default(),
         }
     }
 
@@ -57,22 +59,32 @@ impl Reader {
 
     /// The same, from the rings alone.
     fn read(&mut self, budget: usize, sink: &mut dyn FnMut(Event)) -> usize {
-        let Reader { rings, common, .. } = self;
+        let Reader {
+            rings, common, room, ..
+        } = self;
         if let Ok(mut added) = common.added.try_lock() {
             rings.append(&mut added);
         }
         let watches = common.watches.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut seen = 0;
         for (sensor, ring) in rings {
-            seen += ring.drain(budget - seen, |record| match decode(exact(*sensor, record), &watches) {
-                Ok(event) => sink(event),
-                Err(error) => {
-                    common.undecoded[*sensor as usize].fetch_add(1, Ordering::Relaxed);
-                    tracing::debug!(sensor = sensor.name(), %error, "a record could not be decoded");
+            seen += ring.drain(budget - seen, |record| {
+                match decode_into(exact(*sensor, record), &watches, room) {
+                    Ok(event) => sink(event),
+                    Err(error) => {
+                        common.undecoded[*sensor as usize].fetch_add(1, Ordering::Relaxed);
+                        tracing::debug!(sensor = sensor.name(), %error, "a record could not be decoded");
+                    }
                 }
             });
         }
         seen
+    }
+
+    /// Takes back the boxes of segments that nobody needs any more, for the next ones.
+    #[allow(clippy::vec_box, reason = "the boxes are what is kept")]
+    pub fn reuse(&mut self, boxes: Vec<Box<Segment>>) {
+        self.room.reuse(boxes);
     }
 
     /// Reads everything; what `mine` wants is returned, the rest is kept for [`Reader::drain`].

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use lapwing_engine::event::{
-    Body, Bytes, Direction, Endpoints, FlowChange, FlowEvent, FlowKey, FlowTotals, Segment, Value, Way,
+    Body, Direction, Endpoints, FlowChange, FlowEvent, FlowKey, FlowTotals, Room, Segment, Value, Way,
 };
 
 use super::{DecodeError, fixed, tail::Tail};
@@ -37,7 +37,7 @@ pub(super) fn flow(front: &[u8]) -> Result<Body, DecodeError> {
     })))
 }
 
-pub(super) fn segment(front: &[u8], tail: &Tail) -> Result<Body, DecodeError> {
+pub(super) fn segment(front: &[u8], tail: &Tail, room: &mut Room) -> Result<Body, DecodeError> {
     let raw: lw_segment = fixed(front)?;
     let data = match tail.bytes(lw_field::LW_DATA) {
         Value::Missing => &[],
@@ -46,7 +46,7 @@ pub(super) fn segment(front: &[u8], tail: &Tail) -> Result<Body, DecodeError> {
     if data.len() > raw.length as usize {
         return Err(DecodeError::Size);
     }
-    Ok(Body::Segment(Box::new(Segment {
+    let segment = Segment {
         flow: FlowKey(raw.flow),
         direction: direction(raw.direction)?,
         way: way(raw.way)?,
@@ -55,9 +55,10 @@ pub(super) fn segment(front: &[u8], tail: &Tail) -> Result<Body, DecodeError> {
         ack: raw.ack,
         flags: raw.flags,
         length: raw.length,
-        data: Bytes::from(data),
+        data: room.carried(data),
         passed: raw.passed,
-    })))
+    };
+    Ok(Body::Segment(room.boxed(segment)))
 }
 
 pub(super) fn direction(raw: u8) -> Result<Direction, DecodeError> {

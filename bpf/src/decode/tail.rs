@@ -16,43 +16,50 @@ struct Field<'a> {
     bytes: &'a [u8],
 }
 
-/// The fields of a record; of two with the same number the first counts.
-#[derive(Debug)]
-pub(super) struct Tail<'a>(Vec<Field<'a>>);
+/// The fields of a record; of two with the same number the first counts. They are few: each is looked for from the start.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tail<'a>(&'a [u8]);
 
 impl<'a> Tail<'a> {
-    /// Reads all fields; unknown numbers are kept and never asked for.
-    pub fn parse(mut rest: &'a [u8]) -> Result<Tail<'a>, DecodeError> {
-        let mut fields = Vec::with_capacity(6);
+    /// Checks all fields; unknown numbers are passed over and never asked for.
+    pub fn parse(bytes: &'a [u8]) -> Result<Tail<'a>, DecodeError> {
+        let mut rest = bytes;
         while !rest.is_empty() {
-            let (Some(number), Some(len)) = (u16_at(rest, 0), u16_at(rest, 2)) else {
-                return Err(DecodeError::Field);
-            };
-            let len = usize::from(len);
-            let bytes = rest.get(4..4 + len).ok_or(DecodeError::Field)?;
-            rest = rest.get(4 + len.next_multiple_of(4)..).ok_or(DecodeError::Field)?;
-            fields.push(Field {
-                number: number & !PARTIAL,
-                partial: number & PARTIAL != 0,
-                bytes,
-            });
+            (_, rest) = next(rest).ok_or(DecodeError::Field)?;
         }
-        Ok(Tail(fields))
+        Ok(Tail(bytes))
     }
 
     /// The bytes of a field, and whether they are all of it.
     pub fn bytes(&self, field: lw_field) -> Value<&'a [u8]> {
-        match self.0.iter().find(|f| u32::from(f.number) == field.0) {
-            None => Value::Missing,
-            Some(f) if f.partial => Value::Partial(f.bytes),
-            Some(f) => Value::Known(f.bytes),
+        let mut rest = self.0;
+        while let Some((found, after)) = next(rest) {
+            if u32::from(found.number) == field.0 {
+                return match found.partial {
+                    true => Value::Partial(found.bytes),
+                    false => Value::Known(found.bytes),
+                };
+            }
+            rest = after;
         }
+        Value::Missing
     }
 
     /// The same, owned.
     pub fn owned(&self, field: lw_field) -> Value<Bytes> {
         map(self.bytes(field), Bytes::from)
     }
+}
+
+/// The first field, and what is after it.
+fn next(rest: &[u8]) -> Option<(Field<'_>, &[u8])> {
+    let (number, len) = (u16_at(rest, 0)?, usize::from(u16_at(rest, 2)?));
+    let field = Field {
+        number: number & !PARTIAL,
+        partial: number & PARTIAL != 0,
+        bytes: rest.get(4..4 + len)?,
+    };
+    Some((field, rest.get(4 + len.next_multiple_of(4)..)?))
 }
 
 /// `f` of what is known.

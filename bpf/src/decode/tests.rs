@@ -147,7 +147,7 @@ fn plaintext_says_its_connection_only_when_that_is_known() {
     let data = decoded(&record).unwrap();
     assert_eq!((data.connection, data.flow, data.endpoints), (0x7f00, None, None));
     assert_eq!((data.way, data.direction), (Way::Received, Direction::Unknown));
-    assert_eq!((data.length, data.data, data.end), (10, "GET".into(), true));
+    assert_eq!((data.length, data.data, data.end), (10, b"GET"[..].into(), true));
     record[118] = 1; // known
     let data = decoded(&record).unwrap();
     assert_eq!(data.endpoints.unwrap().local, "127.0.0.1:80".parse().unwrap());
@@ -185,7 +185,7 @@ fn a_segment_has_the_first_bytes_of_its_length() {
     };
     assert_eq!((segment.way, segment.direction), (Way::Sent, Direction::Incoming));
     assert_eq!((segment.sequence, segment.ack, segment.length), (1000, 2000, 10));
-    assert_eq!((segment.flags, segment.data), (tcp::FIN | tcp::ACK, "GET".into()));
+    assert_eq!((segment.flags, segment.data), (tcp::FIN | tcp::ACK, b"GET"[..].into()));
 }
 
 #[test]

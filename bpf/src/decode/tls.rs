@@ -1,6 +1,6 @@
 //! Records of the TLS probes.
 
-use lapwing_engine::event::{Body, Bytes, FlowKey, TlsData, Value};
+use lapwing_engine::event::{Body, FlowKey, Room, TlsData, Value};
 
 use super::{
     DecodeError, fixed,
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::wire::{lw_field, lw_tls};
 
-pub(super) fn data(front: &[u8], tail: &Tail) -> Result<Body, DecodeError> {
+pub(super) fn data(front: &[u8], tail: &Tail, room: &mut Room) -> Result<Body, DecodeError> {
     let raw: lw_tls = fixed(front)?;
     let data = match tail.bytes(lw_field::LW_DATA) {
         Value::Missing => &[],
@@ -26,7 +26,7 @@ pub(super) fn data(front: &[u8], tail: &Tail) -> Result<Body, DecodeError> {
         endpoints: known.then(|| endpoints(&raw.ends)),
         way: way(raw.way)?,
         length: raw.length,
-        data: Bytes::from(data),
+        data: room.carried(data),
         end: raw.end != 0,
     })))
 }

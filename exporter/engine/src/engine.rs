@@ -79,6 +79,8 @@ pub struct Engine {
     masking: masking::Masking,
     actives: active::Actives,
     flows: Flows,
+    /// Counts the changes of the process table and of the rules.
+    revision: u64,
     /// Made of the event that is being observed.
     made: Vec<Event>,
 }
@@ -97,6 +99,7 @@ impl Engine {
             masking: masking::Masking::default(),
             actives: active::Actives::new(settings.active_for),
             flows: Flows::new(net::Limits::of(&settings.network), rules.needs()),
+            revision: 0,
             made: Vec::new(),
             rules,
             settings,
@@ -115,7 +118,11 @@ impl Engine {
         self.counters.table = self.table.counters();
         match event.sensor() {
             Sensor::Network => self.network(event, out),
-            Sensor::Process | Sensor::File => self.judge(event, out),
+            Sensor::File => self.judge(event, out),
+            Sensor::Process => {
+                self.revision += 1;
+                self.judge(event, out);
+            }
         }
         self.given(before, out);
     }
@@ -178,6 +185,7 @@ impl Engine {
         self.flows.set(net::Limits::of(&settings.network), rules.needs());
         self.rules = rules;
         self.settings = settings;
+        self.revision += 1;
     }
 
     /// Judges what still waits and closes every fold window: for the end of the agent or of a replay.

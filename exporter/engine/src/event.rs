@@ -3,6 +3,7 @@
 //! An event is self-contained: reading it needs no earlier event. Strings are bytes until shown, and what the kernel could not tell in full
 //! is [`Value::Partial`] or [`Value::Missing`] all the way to the alert.
 
+mod carried;
 mod file;
 mod network;
 mod process;
@@ -11,6 +12,7 @@ mod value;
 
 use serde::{Deserialize, Serialize};
 
+pub use carried::{Carried, Room};
 pub use file::{Access, FileEvent, FileOp, ObjectKey, RawPath};
 pub use network::{Direction, Endpoints, FlowChange, FlowEvent, FlowKey, FlowTotals, Segment, TlsData, Way, tcp};
 pub use process::{

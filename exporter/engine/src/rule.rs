@@ -33,7 +33,7 @@ use meter::Meter;
 use moment::Moment;
 use watch::Watches;
 
-pub use network::{Held, Needs};
+pub use network::{Held, Needs, Wants};
 pub(crate) use sieve::{Sieve, Sifted};
 pub use types::{Finding, Matches, RuleError, RuleId, RuleInfo};
 
@@ -155,6 +155,11 @@ impl RuleSet {
             }
             body => moment::of(body).for_each(|moment| self.process.evaluate(&context, moment, candidates, &mut found)),
         }
+    }
+
+    /// What of connections is worth an event: see [`Wants`].
+    pub(crate) fn wants<'a>(&'a self, table: &'a Table, matches: &'a mut Matches, revision: u64) -> Wants<'a> {
+        Wants::new(&self.network, table, &mut matches.scratch, revision)
     }
 
     /// The sentence of an alert: the rule's message with its fields filled in, or one made from the event.

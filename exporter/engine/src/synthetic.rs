@@ -16,8 +16,8 @@
 use std::{collections::HashMap, net::SocketAddr};
 
 use crate::event::{
-    Body, BootTime, Bytes, CredentialChange, Credentials, Direction, Endpoints, Event, Exec, ExecFailure, Exit,
-    ExitReason, FileEvent, FileOp, Flavour, FlowChange, FlowEvent, FlowKey, FlowTotals, Fork, Header, Namespaces,
+    Body, BootTime, Bytes, Carried, CredentialChange, Credentials, Direction, Endpoints, Event, Exec, ExecFailure,
+    Exit, ExitReason, FileEvent, FileOp, Flavour, FlowChange, FlowEvent, FlowKey, FlowTotals, Fork, Header, Namespaces,
     ProcessKey, ProcessSnapshot, Segment, TlsData, Value, Way,
 };
 
@@ -256,7 +256,7 @@ impl Synthetic {
             ack: 0,
             flags: 0,
             length: data.len() as u32,
-            data: Bytes::from(data),
+            data: Carried::from(data),
             passed: 0,
         };
         self.push(key, Body::Segment(Box::new(segment)))
@@ -284,7 +284,7 @@ impl Synthetic {
             endpoints: None,
             way,
             length: data.len() as u32,
-            data: Bytes::from(data),
+            data: Carried::from(data),
             end: false,
         };
         more(&mut tls);

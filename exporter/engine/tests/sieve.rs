@@ -14,7 +14,8 @@ use lapwing_engine::{
     synthetic::Synthetic,
 };
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
+    "http.host",
     "http.target",
     "http.path",
     "http.path.raw",
@@ -117,7 +118,7 @@ impl Dice {
                 request += &self.text(3, true);
             }
         }
-        request += " HTTP/1.1\r\nHost: a\r\n";
+        write!(request, " HTTP/1.1\r\nHost: a{}\r\n", self.text(1, true)).unwrap_or_default();
         for name in ["X-A", "x-a", "Cookie", "User-Agent", "Content-Type"] {
             let value = match name {
                 "Cookie" => format!("sid={}; t={}", self.text(2, true), self.text(1, true)),
@@ -221,11 +222,16 @@ fn conversation(requests: &[Vec<u8>]) -> Vec<Event> {
         .snapshot(1, 0, "/sbin/init")
         .fork(1, 10)
         .exec(10, "/usr/sbin/nginx", &["nginx"]);
-    for request in requests {
+    for (number, request) in requests.iter().enumerate() {
+        // Of what may be another process' all events are made: who serves it is not certain at first.
+        let change = match number % 3 {
+            0 => FlowChange::Established,
+            _ => FlowChange::Existing,
+        };
         source
             .flow(
                 10,
-                FlowChange::Established,
+                change,
                 Direction::Incoming,
                 "10.0.0.1:80",
                 "203.0.113.9:40000",
@@ -309,4 +315,37 @@ fn the_built_in_rules_match_what_they_match_without_the_sieve() {
             .map_or(0, |(_, count)| *count);
         assert!((1..5000).contains(&count), "{id}: {count}");
     }
+}
+
+#[test]
+fn a_process_that_becomes_a_shell_is_asked_about_from_then_on() {
+    const SERVER: u32 = 10;
+    let mut source = Synthetic::new();
+    source
+        .snapshot(1, 0, "/sbin/init")
+        .fork(1, SERVER)
+        .exec(SERVER, "/opt/server", &["server"])
+        .flow(
+            SERVER,
+            FlowChange::Existing,
+            Direction::Incoming,
+            "10.0.0.1:80",
+            "203.0.113.9:40000",
+            |_| {},
+        );
+    let counts = |events: &[Event]| {
+        let matched = compare(&rules::specs(), events);
+        let shell = matched.into_iter().find(|(id, _)| id == "shell-on-socket");
+        shell.map(|(_, count)| count)
+    };
+    for _ in 0..5 {
+        source.segment(SERVER, Way::Received, b"what is this?\n");
+    }
+    let mut events = source.take();
+    assert_eq!(counts(&events), Some(0));
+    source
+        .exec(SERVER, "/usr/bin/bash", &["bash"])
+        .segment(SERVER, Way::Received, b"id\n");
+    events.extend(source.take());
+    assert_eq!(counts(&events), Some(1));
 }

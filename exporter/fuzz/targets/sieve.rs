@@ -15,7 +15,7 @@ use lapwing_engine::{
 use libfuzzer_sys::fuzz_target;
 
 /// One for each way in which what is looked for is derived.
-const WHENS: [&str; 16] = [
+const WHENS: [&str; 17] = [
     "http.path contains \"/../\" or http.path endswith \"/..\" or url_decode(http.path) contains \"/../\"",
     "url_decode(http.args) contains \"../../../\" or http.args in (\"/etc/passwd\", \"php://input\")",
     "http.args regex \"(?i)(?:^|[;|&`\\n]|[$][(])[[:space:]]*(?:cat[[:space:]]+/etc/|(?:ba|da|z)?sh[[:space:]]+-[ci]|(?:id|whoami)[[:space:]]*(?:$|[;|&)`]))\"",
@@ -32,9 +32,11 @@ const WHENS: [&str; 16] = [
     "normalize_path(html_decode(http.args[id])) endswith \"a/b\"",
     "base64_decode(http.args) contains \"id\" or http.path.raw glob \"*%2e*\"",
     "url_decode(http.header[x-a]) endswith \"4\"",
+    "http.host in (\"metadata.goog\", \"a.internal\") and not http.method = \"PUT\"",
 ];
 
-fn engine(sieve: bool) -> Engine {
+/// All of them, or without the one that may match anything: then requests are passed over unseen.
+fn engine(all: bool, sieve: bool) -> Engine {
     let rule = |(number, when): (usize, &&str)| NetworkRule {
         common: Common {
             id: format!("rule-{number}"),
@@ -55,7 +57,12 @@ fn engine(sieve: bool) -> Engine {
         skip_paths: Vec::new(),
     };
     let specs = Specs {
-        network: WHENS.iter().enumerate().map(rule).collect(),
+        network: WHENS
+            .iter()
+            .enumerate()
+            .filter(|(_, when)| all || !when.contains("base64"))
+            .map(rule)
+            .collect(),
         ..Specs::default()
     };
     let rules = RuleSet::compile(&specs).unwrap_or_else(|errors| panic!("{errors:#?}"));
@@ -64,15 +71,19 @@ fn engine(sieve: bool) -> Engine {
 }
 
 thread_local! {
-    static ENGINES: RefCell<[Engine; 2]> = RefCell::new([engine(true), engine(false)]);
+    static ENGINES: RefCell<[[Engine; 2]; 2]> =
+        RefCell::new([true, false].map(|all| [engine(all, true), engine(all, false)]));
 }
 
-fn matches(engine: &mut Engine, events: &[Event]) -> Vec<u64> {
+/// By rule.
+fn matches(engine: &mut Engine, events: &[Event]) -> Vec<(String, u64)> {
     let before: Vec<u64> = engine.counters().rules.iter().map(|counts| counts.matches).collect();
     let mut alerts = Vec::new();
     events.iter().for_each(|event| engine.observe(event, &mut alerts));
-    let after = engine.counters().rules.iter().map(|counts| counts.matches);
-    after.zip(before).map(|(after, before)| after - before).collect()
+    let after = engine.counters().rules.iter().zip(before);
+    after
+        .map(|(after, before)| (after.id.to_string(), after.matches - before))
+        .collect()
 }
 
 fuzz_target!(|input: &[u8]| {
@@ -84,13 +95,14 @@ fuzz_target!(|input: &[u8]| {
             source.segment(10, Way::Received, data);
         }
     };
-    flow(FlowChange::Established, input);
+    // Who serves it is certain: what no rule can match is not even told.
+    flow(FlowChange::Existing, input);
     flow(FlowChange::Closed, b"");
     let events = source.take();
-    ENGINES.with_borrow_mut(|[sieved, plain]| {
-        let (sieved, plain) = (matches(sieved, &events), matches(plain, &events));
-        for (when, (sieved, plain)) in WHENS.iter().zip(sieved.iter().zip(&plain)) {
-            assert_eq!(sieved, plain, "{when}");
+    ENGINES.with_borrow_mut(|pairs| {
+        for [sieved, plain] in pairs {
+            let (sieved, plain) = (matches(sieved, &events), matches(plain, &events));
+            assert_eq!(sieved, plain);
         }
     });
 });

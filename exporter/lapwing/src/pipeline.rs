@@ -107,13 +107,14 @@ impl Pipeline {
     pub fn start(reader: Reader, detector: Detector, pause: Duration) -> std::io::Result<Pipeline> {
         let (input, inbox) = sync_channel(QUEUE);
         let stop = Arc::new(AtomicBool::new(false));
+        let (to_reader, spent) = sync_channel(QUEUE);
         let engine = Builder::new()
             .name("lapwing-engine".into())
-            .spawn(move || detector.run(&inbox))?;
+            .spawn(move || detector.run(&inbox, &to_reader))?;
         let (to_engine, told) = (input.clone(), stop.clone());
         let reader = Builder::new()
             .name("lapwing-reader".into())
-            .spawn(move || read::run(reader, &to_engine, &told, pause))?;
+            .spawn(move || read::run(reader, &to_engine, &spent, &told, pause))?;
         Ok(Pipeline {
             input,
             stop,

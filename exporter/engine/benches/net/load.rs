@@ -3,7 +3,7 @@
 use std::{io::Write, net::SocketAddr};
 
 use flate2::{Compression, write::GzEncoder};
-use lapwing_engine::event::{Bytes, Direction, Endpoints, FlowKey, Segment, Way, tcp};
+use lapwing_engine::event::{Carried, Direction, Endpoints, FlowKey, Segment, Way, tcp};
 
 pub const ETHERNET: usize = 1448;
 pub const SUPER: usize = 65_160;
@@ -165,7 +165,7 @@ fn one(
         ack,
         flags,
         length: data.len() as u32,
-        data: Bytes::from(data),
+        data: Carried::from(data),
         passed,
     }
 }

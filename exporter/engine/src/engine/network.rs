@@ -19,7 +19,8 @@ impl Engine {
             self.flows.release_before(&event.header, flow, &mut made);
             self.judge_made(&mut made, out);
         }
-        let owner = self.flows.observe(event, &mut made);
+        let wants = self.rules.wants(&self.table, &mut self.matches, self.revision);
+        let owner = self.flows.observe(event, Some(wants), &mut made);
         self.judge_made(&mut made, out);
         self.made = made;
         if !matches!(event.body, Body::Flow(_)) {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Bytes;
+use super::Carried;
 
 /// A TCP socket: the kernel's socket cookie (`sock_gen_cookie`), unique until the next boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -166,7 +166,7 @@ pub struct Segment {
     /// until the stretch ended is one segment without data.
     pub length: u32,
     /// The first of them.
-    pub data: Bytes,
+    pub data: Carried,
     /// Bytes of the other way, up to `ack`, that passed before this segment and are told by nothing else: whole messages of HTTP, which no
     /// rule asks for.
     pub passed: u32,
@@ -188,7 +188,7 @@ pub struct TlsData {
     /// Bytes that passed; more than `data` holds when the budget of the message is used up.
     pub length: u32,
     /// The first of them.
-    pub data: Bytes,
+    pub data: Carried,
     /// The connection object was freed: there will be no more of it.
     pub end: bool,
 }

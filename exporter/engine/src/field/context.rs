@@ -68,7 +68,7 @@ impl<'a> Context<'a> {
     /// Whether all checks of these parts of the sieve are certainly false.
     pub(crate) fn is_quiet(&self, parts: &[usize]) -> bool {
         let sieve = self.sieve.as_ref();
-        sieve.is_some_and(|(sieve, sifted)| sieve.is_quiet(parts, self, &mut sifted.borrow_mut()))
+        sieve.is_some_and(|(sieve, _)| sieve.is_quiet(parts, self))
     }
 
     /// Whether the check at that place of the sieve is certainly false.

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Context, FieldRef};
-use crate::event::Told;
+use super::{Context, FieldRef, Scratch};
+use crate::{event::Told, net::http::Request};
 
 /// A text of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -12,6 +12,8 @@ pub(crate) enum Haystack {
     Target,
     /// The values of the request's arguments, decoded, without what divides them.
     Args,
+    /// The host that is asked.
+    Host,
     /// The head of the request.
     Head,
     /// The values of the request's headers of this name.
@@ -29,7 +31,13 @@ impl Haystack {
         if let (Haystack::Payload, Told::Payload(payload)) = (self, &traffic.told) {
             return look(&payload.bytes);
         }
-        let Some(request) = traffic.request() else { return };
+        if let Some(request) = traffic.request() {
+            self.visit_request(request, &mut context.scratch.borrow_mut(), look);
+        }
+    }
+
+    /// The same of a request.
+    pub fn visit_request(&self, request: &Request, scratch: &mut Scratch, mut look: impl FnMut(&[u8])) {
         match self {
             Haystack::Target => {
                 look(request.target());
@@ -37,7 +45,8 @@ impl Haystack {
                     look(&path);
                 }
             }
-            Haystack::Args if request.may_have_args() => look(context.scratch.borrow_mut().all_args(request)),
+            Haystack::Args if request.may_have_args() => look(scratch.all_args(request)),
+            Haystack::Host => request.host().into_iter().for_each(look),
             Haystack::Head => look(request.headers.text()),
             Haystack::Header(name) => request.headers.all(name).for_each(look),
             Haystack::Body => look(&request.body.bytes),
@@ -52,6 +61,7 @@ impl FieldRef {
         Some(match self.field.name {
             "http.target" | "http.path" | "http.path.raw" | "http.query" | "http.args.name" => Haystack::Target,
             "http.args" => Haystack::Args,
+            "http.host" => Haystack::Host,
             "http.header" => self.name().map_or(Haystack::Head, |name| {
                 Haystack::Header(name.to_ascii_lowercase().into())
             }),

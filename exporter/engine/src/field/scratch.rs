@@ -22,7 +22,7 @@ const KEPT: usize = 64 << 10;
 
 impl Scratch {
     /// Forgets what it holds: another event may say otherwise of the same process.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.holds = None;
         self.has_args = false;
     }

@@ -1,5 +1,9 @@
 //! The bytes that all conversations together may hold, and the account of what was dropped.
 
+use std::sync::Arc;
+
+use super::http::{Headers, Request};
+
 /// What was seen and what was not, over all conversations. Every one only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
@@ -45,6 +49,11 @@ pub struct Counters {
     pub unknown_peers: u64,
 }
 
+/// Most heads whose room is kept.
+const MAX_SPARE: usize = 16;
+/// Most bytes of one of them.
+const MAX_SPARE_BYTES: usize = 4 << 10;
+
 /// A bound over all conversations.
 #[derive(Debug)]
 pub struct Budget {
@@ -52,6 +61,8 @@ pub struct Budget {
     used: usize,
     /// The account.
     pub counters: Counters,
+    /// Room of heads that nobody needs any more.
+    spare: Vec<Headers>,
 }
 
 impl Budget {
@@ -61,6 +72,7 @@ impl Budget {
             limit,
             used: 0,
             counters: Counters::default(),
+            spare: Vec::new(),
         }
     }
 
@@ -72,6 +84,25 @@ impl Budget {
     /// Whether seven eighths are used: time to close the conversation that was silent for longest, before new ones go without.
     pub fn is_tight(&self) -> bool {
         self.used > self.limit - self.limit / 8
+    }
+
+    /// Room for a head.
+    pub(crate) fn room(&mut self) -> Headers {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Takes back the room of a request, if nobody else has it.
+    pub(crate) fn recycle(&mut self, request: Arc<Request>) {
+        if let Some(request) = Arc::into_inner(request) {
+            self.leave(request.headers);
+        }
+    }
+
+    /// Takes back room that was not needed.
+    pub(crate) fn leave(&mut self, room: Headers) {
+        if self.spare.len() < MAX_SPARE && room.text.capacity() + room.spans.capacity() * 16 <= MAX_SPARE_BYTES {
+            self.spare.push(room);
+        }
     }
 
     /// Takes `bytes`, or nothing when they are not there.

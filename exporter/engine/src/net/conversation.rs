@@ -81,7 +81,7 @@ pub enum Message {
         way: Way,
         /// Their place in the stream.
         offset: u64,
-        /// The bytes, after at most [`Limits::payload_again`] of those that were given out before.
+        /// The bytes, after at most [`Limits::payload_again`] of those that were given out before; none after [`Conversation::unread`].
         bytes: Vec<u8>,
     },
     /// A request: when it is complete, or as soon as no more of it will be kept.
@@ -153,6 +153,11 @@ impl Conversation {
             exchange: Exchange::default(),
             reset: false,
         }
+    }
+
+    /// Whether nobody reads the payload: from now on [`Message::Payload`] comes without bytes.
+    pub fn unread(&mut self, unread: bool) {
+        self.exchange.unread = unread;
     }
 
     /// Takes a segment; `out` gets what it completes.

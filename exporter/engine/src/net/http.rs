@@ -18,7 +18,7 @@ mod token;
 pub use body::Body;
 pub(crate) use body::Draft;
 pub(crate) use chunked::{Chunked, Step};
-pub(crate) use head::{Fed, Head, Scanner};
+pub(crate) use head::{Fed, Head, Scanner, plain_head};
 pub use headers::Headers;
 pub(crate) use line::{RequestLine, StatusLine, ordinary_request_line, plausible, request_line, status_line};
 pub use oddity::{Oddities, Oddity};

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     event::{Body, BootTime, Event, Flavour, FlowChange, FlowEvent, FlowKey, Header, ProcessKey, Segment},
-    rule::Needs,
+    rule::{Needs, Wants},
     spec::NetworkSettings,
 };
 
@@ -150,13 +150,14 @@ impl Flows {
     }
 
     /// Takes an event of the network sensor, and appends what it makes of it to `out`. The answer is who did it: the event's process, or
-    /// the owner that was told before.
-    pub fn observe(&mut self, event: &Event, out: &mut Vec<Event>) -> ProcessKey {
+    /// the owner that was told before. Of what `wants` says that no rule can match it, nothing is
+    /// made; without it, everything is.
+    pub fn observe(&mut self, event: &Event, wants: Option<Wants<'_>>, out: &mut Vec<Event>) -> ProcessKey {
         let header = &event.header;
         let wanted = self.needs.payload || self.needs.http;
         match &event.body {
             Body::Flow(flow) => self.flow(header, flow, out),
-            Body::Segment(segment) if wanted => self.segment(header, segment, out),
+            Body::Segment(segment) if wanted => self.segment(event, segment, wants, out),
             Body::Tls(data) if wanted => self.tls(header, data, out),
             _ => header.process,
         }
@@ -231,7 +232,14 @@ impl Flows {
         }
     }
 
-    fn segment(&mut self, header: &Header, segment: &Segment, out: &mut Vec<Event>) -> ProcessKey {
+    fn segment(
+        &mut self,
+        event: &Event,
+        segment: &Segment,
+        mut wants: Option<Wants<'_>>,
+        out: &mut Vec<Event>,
+    ) -> ProcessKey {
+        let header = &event.header;
         let key = Key::Tcp(segment.flow);
         self.relieve(header, out);
         let known = self.flows.contains_key(&key);
@@ -256,12 +264,17 @@ impl Flows {
         }
         self.conversations += u64::from(!flow.converses());
         let was_waiting = flow.waiting;
-        let mut made = Made::new(header, &mut self.told, out);
+        let unread = wants.as_mut().is_some_and(|wants| !flow.wants_payload(event, wants));
+        let mut made = Made::new(header, &mut self.told, out).by(wants);
         flow.converse(
             &self.conversation,
             &mut self.budget,
             &mut made,
-            |conversation, budget, messages| conversation.segment(segment, budget, messages),
+            |conversation, budget, messages| {
+                conversation.unread(unread);
+                conversation.segment(segment, budget, messages);
+                conversation.unread(false);
+            },
         );
         if flow.waiting && !was_waiting {
             self.waiting.push_back((header.time, key));

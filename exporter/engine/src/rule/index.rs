@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use crate::{
-    field::{Context, FieldRef, Scalar},
+    field::{Context, FieldRef, Read, Scalar},
     paths::PathMap,
     predicate::{Anchor, Anchored, Predicate},
 };
@@ -54,6 +54,20 @@ impl Index {
             out.sort_unstable();
             out.dedup();
         }
+    }
+
+    /// Whether a rule could match an event that the context's process did, of which nothing else is known.
+    pub fn could_match(&self, process: &Context<'_>) -> bool {
+        let mut could = |by: &ByField| {
+            let mut found = Vec::new();
+            // Nothing but a process' own fields can be read without the event.
+            !matches!(by.field.field.read, Read::Of(..))
+                || by.field.any(process, |value| {
+                    by.candidates(value, &mut found);
+                    !found.is_empty()
+                })
+        };
+        !self.always.is_empty() || self.fields.iter().any(&mut could)
     }
 
     fn anchor(&mut self, rule: u32, anchored: Anchored) {

@@ -2,7 +2,9 @@
 
 mod appetite;
 mod asked;
+mod wants;
 
+pub use self::wants::Wants;
 use self::{appetite::Appetites, asked::Asked};
 use super::{Condition, Finding, Found, RuleId, Sieve, skip::Skip};
 use crate::{
@@ -173,6 +175,8 @@ pub(super) struct Rules {
     /// By event and direction, in the order of [`Direction`].
     by_event: [[Asked; 3]; NetworkEvent::ALL.len()],
     sieve: Sieve,
+    /// Every rule is asked about everything.
+    thorough: bool,
     settings: NetworkSettings,
     /// Some rule reads what connections carry in the clear, or plaintext of TLS libraries.
     plain: bool,
@@ -275,6 +279,7 @@ impl Rules {
     /// Every check is evaluated from now on.
     pub fn unsift(&mut self) {
         self.sieve = Sieve::default();
+        self.thorough = true;
     }
 
     /// What the kernel has to tell; None when no rule is enabled.

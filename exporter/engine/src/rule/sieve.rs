@@ -4,19 +4,23 @@
 //! any check's: then each text is looked through once, and the values are not looked at.
 
 mod part;
+mod whole;
 
 use crate::{
-    field::Context,
+    field::{Context, Scratch},
+    net::http::Request,
     predicate::{Needles, Place},
 };
 
 use part::Part;
+use whole::Whole;
 
 /// What all checks look for.
 #[derive(Debug, Default)]
 pub(crate) struct Sieve {
     parts: Vec<Part>,
     places: usize,
+    whole: Option<Whole>,
 }
 
 /// What was found in the texts of an event. Kept for its room.
@@ -59,6 +63,14 @@ impl Sieve {
     /// Prepares the search; what is entered later is not looked for. Checks whose needles are too many for it are always evaluated.
     pub fn finish(&mut self) {
         self.parts.iter_mut().for_each(Part::finish);
+        self.whole = Whole::new(&self.parts);
+    }
+
+    /// Whether all checks of these parts are certainly false for the request.
+    pub fn is_silent(&self, parts: &[usize], request: &Request, scratch: &mut Scratch) -> bool {
+        let known = parts.iter().filter_map(|part| self.parts.get(*part));
+        let whole = self.whole.as_ref();
+        whole.is_some_and(|whole| whole.is_silent(known, request, scratch))
     }
 
     /// Whether the check there is certainly false.
@@ -67,17 +79,10 @@ impl Sieve {
         !sifted.found.get(place.place).is_none_or(|found| *found)
     }
 
-    /// Whether all checks of these parts (which ascend) are certainly false.
-    pub fn is_quiet(&self, parts: &[usize], context: &Context<'_>, sifted: &mut Sifted) -> bool {
-        if !sifted.is_clean || parts.last().is_none_or(|last| *last >= self.parts.len()) {
-            return parts.iter().all(|part| !self.look(*part, context, sifted));
-        }
-        self.prepare(sifted);
-        parts.iter().all(|part| {
-            let any = self.parts[*part].look(context, &mut sifted.found);
-            sifted.looked[*part] = Some(any);
-            !any
-        })
+    /// Whether all checks of these parts are certainly false.
+    pub fn is_quiet(&self, parts: &[usize], context: &Context<'_>) -> bool {
+        let mut parts = parts.iter().map(|part| self.parts.get(*part));
+        parts.all(|part| part.is_some_and(|part| !part.is_there(context)))
     }
 
     fn prepare(&self, sifted: &mut Sifted) {

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, net::SocketAddr};
 
 use lapwing_engine::event::{
-    Body, BootTime, Bytes, Direction, Endpoints, Event, Flavour, FlowChange, FlowEvent, FlowKey, FlowTotals, Header,
+    Body, BootTime, Carried, Direction, Endpoints, Event, Flavour, FlowChange, FlowEvent, FlowKey, FlowTotals, Header,
     ProcessKey, Segment, Way, tcp,
 };
 
@@ -142,7 +142,7 @@ impl Flow {
             ack: segment.ack,
             flags: segment.flags,
             length: segment.length,
-            data: Bytes::from(segment.data),
+            data: Carried::from(segment.data),
             passed: 0,
         }
     }

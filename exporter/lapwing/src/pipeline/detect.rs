@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
     },
     time::Duration,
 };
@@ -11,7 +11,7 @@ use std::{
 use lapwing_engine::{
     alert::Alert,
     engine::{AlertSeries, Engine},
-    event::{BootTime, Event},
+    event::{Body, BootTime, Carried, Event, Segment},
     mask::Masks,
     reorder::Reorder,
 };
@@ -78,7 +78,9 @@ impl Detector {
     }
 
     /// Until [`Input::Stop`], or until nobody is left to send.
-    pub(super) fn run(mut self, inbox: &Receiver<Input>) -> Ended {
+    #[allow(clippy::vec_box, reason = "the boxes are what is given back")]
+    pub(super) fn run(mut self, inbox: &Receiver<Input>, reader: &SyncSender<Vec<Box<Segment>>>) -> Ended {
+        let mut spent = Vec::new();
         loop {
             match inbox.recv_timeout(REORDER_WINDOW) {
                 Ok(Input::Events(batch)) => batch.into_iter().for_each(|event| self.accept(event)),
@@ -92,6 +94,14 @@ impl Detector {
             let now = boot_now();
             while let Some(event) = self.reorder.pop_ready(now) {
                 self.observe(&event);
+                if let Body::Segment(mut segment) = event.body {
+                    segment.data = Carried::default();
+                    spent.push(segment);
+                }
+            }
+            // A reader that has enough of them leaves them to be freed here.
+            if !spent.is_empty() {
+                let _ = reader.try_send(std::mem::take(&mut spent));
             }
             let settled = self.reorder.watermark(now);
             self.engine.settle(settled, &mut self.alerts);

@@ -3,12 +3,13 @@
 use std::{
     sync::{
         atomic::{AtomicBool, Ordering},
-        mpsc::SyncSender,
+        mpsc::{Receiver, SyncSender},
     },
     time::{Duration, Instant},
 };
 
 use lapwing_bpf::Reader;
+use lapwing_engine::event::Segment;
 
 use super::{BATCH, Input};
 
@@ -18,25 +19,34 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Reads until told to stop, then what is left.
 ///
 /// Records are submitted without a wakeup (waking a sleeping reader costs the observed task 16 to 23 microseconds), so the rings are read by the
-/// clock. `pause` bounds latency from above and the reader's own cost from below.
-pub fn run(mut reader: Reader, engine: &SyncSender<Input>, stop: &AtomicBool, pause: Duration) {
+/// clock. `pause` bounds latency from above and the reader's own cost from below. The boxes of segments come back by `spent`.
+pub fn run(
+    mut reader: Reader,
+    engine: &SyncSender<Input>,
+    spent: &Receiver<Vec<Box<Segment>>>,
+    stop: &AtomicBool,
+    pause: Duration,
+) {
+    let mut expected = 0;
     while !stop.load(Ordering::Relaxed) {
-        match pass_on(&mut reader, engine) {
+        spent.try_iter().for_each(|boxes| reader.reuse(boxes));
+        match pass_on(&mut reader, &mut expected, engine) {
             None => return,
             Some(read) if read < BATCH => std::thread::sleep(pause),
             Some(_) => {}
         }
     }
     let end = Instant::now() + LAST_WORDS;
-    while Instant::now() < end && pass_on(&mut reader, engine).is_some_and(|read| read > 0) {}
+    while Instant::now() < end && pass_on(&mut reader, &mut expected, engine).is_some_and(|read| read > 0) {}
     let _ = engine.send(Input::Stop);
 }
 
-/// One batch; None when the engine is gone.
-fn pass_on(reader: &mut Reader, engine: &SyncSender<Input>) -> Option<usize> {
-    let mut batch = Vec::new();
+/// One batch, for which as much room is made as the one before took; None when the engine is gone.
+fn pass_on(reader: &mut Reader, expected: &mut usize, engine: &SyncSender<Input>) -> Option<usize> {
+    let mut batch = Vec::with_capacity(*expected);
     reader.drain(BATCH, &mut |event| batch.push(event));
     let read = batch.len();
+    *expected = read;
     if read > 0 {
         engine.send(Input::Events(batch)).ok()?;
     }

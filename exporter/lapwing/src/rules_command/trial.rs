@@ -44,7 +44,7 @@ pub(super) fn run<R: Read>(
         };
         events += 1;
         table.update(&event);
-        let owner = flows.observe(&event, &mut made);
+        let owner = flows.observe(&event, None, &mut made);
         // What a connection carried is judged before what became of it; a segment itself is judged by nobody.
         made.push(Event {
             header: Header {

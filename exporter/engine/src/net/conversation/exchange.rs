@@ -44,6 +44,8 @@ pub(super) struct Exchange {
     tails: Tails,
     /// What is missing now is whole messages.
     pub whole: bool,
+    /// Nobody reads the payload.
+    pub unread: bool,
 }
 
 impl Exchange {
@@ -63,7 +65,7 @@ impl Exchange {
         }
         match piece {
             Piece::Bytes(bytes) => {
-                self.tails.tell(way, offset, bytes, cx);
+                self.tails.tell(way, offset, bytes, self.unread, cx);
                 self.bytes(way, offset, bytes, cx);
             }
             Piece::Gap(length) => self.gap(way, offset, length, false, cx),
@@ -128,6 +130,9 @@ impl Exchange {
     fn step(&mut self, way: Way, state: State, bytes: &[u8], offset: u64, cx: &mut Context<'_>) -> (State, usize) {
         match state {
             State::Start { sure } => {
+                if let Some(done) = self.plain_head(way, bytes, cx) {
+                    return done;
+                }
                 let scanner = Scanner::new(bytes.len());
                 let head = OpenHead {
                     scanner,

@@ -264,6 +264,41 @@ impl Scanner {
     }
 }
 
+/// Reads a head that lies wholly in `bytes`, within the bounds and without any oddity: as [`Scanner::feed`] does, but at once. The answer has
+/// the number of its bytes; None: it is for the scanner. `room` is where it is put together, and is left as it was found or taken.
+pub(crate) fn plain_head(bytes: &[u8], most: usize, most_headers: usize, room: &mut Headers) -> Option<(Head, usize)> {
+    let first = memchr(b'\n', bytes)?;
+    let mut at = first + 1;
+    let first = Span::new(0, first - usize::from(first > 0 && bytes[first - 1] == b'\r'));
+    let spans = &mut room.spans;
+    spans.clear();
+    let end = loop {
+        match &bytes[at..] {
+            [b'\r', b'\n', ..] => break at + 2,
+            [b'\n', ..] => break at + 1,
+            _ if spans.len() == most_headers => return None,
+            rest => {
+                let (name, value, length) = plain_line(rest)?;
+                let header = (Span::new(at, at + name), Span::new(at + value.start, at + value.end));
+                spans.push(header);
+                at += length;
+            }
+        }
+    };
+    if first.len() == 0 || at >= most {
+        return None;
+    }
+    room.text.clear();
+    room.text.extend_from_slice(&bytes[..at]);
+    let headers = std::mem::take(room);
+    let head = Head {
+        first,
+        headers,
+        ..Head::default()
+    };
+    Some((head, end))
+}
+
 /// A header line without any oddity: the length of its name, its value and its length with its end.
 fn plain_line(bytes: &[u8]) -> Option<(usize, Range<usize>, usize)> {
     let name = bytes.iter().position(|byte| !is_token(*byte))?;

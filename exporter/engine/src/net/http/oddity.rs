@@ -98,9 +98,11 @@ impl Oddities {
 
     /// Those that are there.
     pub fn iter(self) -> impl Iterator<Item = Oddity> {
-        NAMES
-            .into_iter()
-            .map(|(oddity, _)| oddity)
+        // Nearly always there is none.
+        let names: &[_] = if self.is_empty() { &[] } else { &NAMES };
+        names
+            .iter()
+            .map(|(oddity, _)| *oddity)
             .filter(move |oddity| self.contains(*oddity))
     }
 

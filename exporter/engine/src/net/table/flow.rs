@@ -13,7 +13,7 @@ use crate::{
         Body, BootTime, Direction, Endpoints, Event, FlowKey, FlowTotals, Header, Payload, ProcessKey, Segment, Told,
         Traffic, Way, tcp,
     },
-    rule::RuleId,
+    rule::{RuleId, Wants},
 };
 
 /// Most requests whose number is kept until their response comes.
@@ -65,11 +65,28 @@ pub(super) struct Made<'a> {
     header: &'a Header,
     told: &'a mut Telling,
     out: &'a mut Vec<Event>,
+    /// None: all of it is made, for it is not certain yet who did it, or the occasion is rare.
+    wants: Option<Wants<'a>>,
 }
 
 impl<'a> Made<'a> {
     pub fn new(header: &'a Header, told: &'a mut Telling, out: &'a mut Vec<Event>) -> Made<'a> {
-        Made { header, told, out }
+        Made {
+            header,
+            told,
+            out,
+            wants: None,
+        }
+    }
+
+    /// The same without what no rule can match.
+    pub fn by(self, wants: Option<Wants<'a>>) -> Made<'a> {
+        Made { wants, ..self }
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.told.number += 1;
+        self.told.number
     }
 }
 
@@ -105,6 +122,8 @@ pub(super) struct Flow {
     pending: VecDeque<(Arc<Request>, u64)>,
     /// The rules that have found something in its payload.
     found: Vec<RuleId>,
+    /// When no rule could match its payload: the revision, whose it was, and its direction.
+    unread: Option<(u64, ProcessKey, Direction)>,
 }
 
 impl Flow {
@@ -132,6 +151,7 @@ impl Flow {
             conversation: None,
             pending: VecDeque::new(),
             found: Vec::new(),
+            unread: None,
         }
     }
 
@@ -160,6 +180,19 @@ impl Flow {
             self.direction = direction;
         }
         self.endpoints = endpoints.or(self.endpoints);
+    }
+
+    /// Whether some rule could match its payload. Asked anew only when something has changed.
+    pub fn wants_payload(&mut self, event: &Event, wants: &mut Wants<'_>) -> bool {
+        let now = Some((wants.revision(), self.owner, self.direction));
+        if self.unread == now {
+            return false;
+        }
+        // Of whom the event is not, or whose direction its messages may still tell, cannot be said.
+        let certain = self.owner == event.header.process && self.direction != Direction::Unknown;
+        let wanted = !certain || wants.payload(event, self.direction);
+        self.unread = if wanted { None } else { now };
+        wanted
     }
 
     /// Notes that a rule has found something in its payload; whether that is the first time.
@@ -230,12 +263,18 @@ impl Flow {
         let mut messages = std::mem::take(&mut made.told.messages);
         for message in messages.drain(..) {
             match message {
+                // Nobody reads it.
+                Message::Payload { bytes, .. } if bytes.is_empty() => drop(made.next_number()),
                 Message::Payload { way, offset, bytes } => {
                     self.push(None, Told::Payload(Payload { way, offset, bytes }), made);
                 }
                 Message::Request(way, request) => {
                     self.learn_direction(way, Way::Received);
-                    let number = self.push(None, Told::Request(request.clone()), made);
+                    let wants = made.wants.as_mut();
+                    let number = match wants.is_none_or(|wants| wants.request(&request, self.direction)) {
+                        true => self.push(None, Told::Request(request.clone()), made),
+                        false => made.next_number(),
+                    };
                     if self.pending.len() == MAX_PENDING {
                         self.pending.pop_front();
                     }
@@ -275,10 +314,7 @@ impl Flow {
     }
 
     fn push(&self, number: Option<u64>, told: Told, made: &mut Made<'_>) -> u64 {
-        let number = number.unwrap_or_else(|| {
-            made.told.number += 1;
-            made.told.number
-        });
+        let number = number.unwrap_or_else(|| made.next_number());
         let traffic = Traffic {
             flow: self.flow,
             direction: self.direction,

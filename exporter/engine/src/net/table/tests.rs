@@ -27,9 +27,9 @@ fn it_is_bounded_and_what_was_active_stays() {
     );
     let (mut events, mut out) = (Synthetic::new(), Vec::new());
     for key in 0..10_000 {
-        flows.observe(&flow(&mut events, key, FlowChange::Opening), &mut out);
+        flows.observe(&flow(&mut events, key, FlowChange::Opening), None, &mut out);
         // The first is heard of again and again.
-        flows.observe(&flow(&mut events, 0, FlowChange::Established), &mut out);
+        flows.observe(&flow(&mut events, 0, FlowChange::Established), None, &mut out);
     }
     assert_eq!((flows.len(), flows.evicted()), (100, 9_900));
     assert!(flows.flows.contains_key(&Key::Tcp(FlowKey(0))));
@@ -41,12 +41,12 @@ fn what_closed_is_gone_and_what_is_idle_for_long_too() {
     let mut flows = Flows::new(Limits::of(&NetworkSettings::default()), Needs::default());
     let (mut events, mut out) = (Synthetic::new(), Vec::new());
     for key in 0..5_000 {
-        flows.observe(&flow(&mut events, key, FlowChange::Established), &mut out);
-        flows.observe(&flow(&mut events, key, FlowChange::Closed), &mut out);
+        flows.observe(&flow(&mut events, key, FlowChange::Established), None, &mut out);
+        flows.observe(&flow(&mut events, key, FlowChange::Closed), None, &mut out);
     }
     assert!(flows.is_empty());
     assert!(flows.queue.len() <= 1025, "{}", flows.queue.len());
-    flows.observe(&flow(&mut events, 1, FlowChange::Established), &mut out);
+    flows.observe(&flow(&mut events, 1, FlowChange::Established), None, &mut out);
     let now = events.now().0;
     for _ in 0..10 {
         flows.expire(BootTime(now + IDLE / 2), &mut out);
@@ -62,11 +62,11 @@ fn what_closed_is_gone_and_what_is_idle_for_long_too() {
 fn an_owner_that_was_told_once_is_remembered() {
     let mut flows = Flows::new(Limits::of(&NetworkSettings::default()), Needs::default());
     let (mut events, mut out) = (Synthetic::new(), Vec::new());
-    let owner = flows.observe(&flow(&mut events, 1, FlowChange::Established), &mut out);
+    let owner = flows.observe(&flow(&mut events, 1, FlowChange::Established), None, &mut out);
     assert_eq!(owner.pid, 700);
     let mut nobody = flow(&mut events, 1, FlowChange::Closed);
     nobody.header.process = ProcessKey::default();
-    assert_eq!(flows.observe(&nobody, &mut out), owner);
+    assert_eq!(flows.observe(&nobody, None, &mut out), owner);
 }
 
 #[test]

@@ -1,7 +1,12 @@
 //! Which rules an event is worth asking.
 
 use super::super::index::Index;
-use crate::{field::Context, predicate::Predicate};
+use crate::{
+    field::{Context, Scratch},
+    net::http::Request,
+    predicate::Predicate,
+    rule::Sieve,
+};
 
 /// The rules that are asked of one kind of event in one direction.
 #[derive(Debug, Default)]
@@ -27,6 +32,16 @@ impl Asked {
     /// Whether there is no rule.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// Whether no rule can match the request.
+    pub fn is_silent(&self, sieve: &Sieve, request: &Request, scratch: &mut Scratch) -> bool {
+        self.always.is_empty() && (self.parts.is_empty() || sieve.is_silent(&self.parts, request, scratch))
+    }
+
+    /// Whether some rule could match an event that the context's process did, of which nothing else is known.
+    pub fn could_match(&self, process: &Context<'_>) -> bool {
+        self.all.could_match(process)
     }
 
     /// Adds to `out` the rules that the event could match, in order.

@@ -9,7 +9,8 @@ use aho_corasick::{
 };
 
 use crate::{
-    field::{Context, Haystack},
+    field::{Context, Haystack, Scratch},
+    net::http::Request,
     predicate::{Transform, transform},
 };
 
@@ -20,7 +21,7 @@ const SHORT: usize = 32;
 /// Most fragments that are looked for side by side.
 const MOST_FRAGMENTS: usize = 64;
 /// Bytes of a fragment.
-const FRAGMENT: usize = 3;
+pub(super) const FRAGMENT: usize = 3;
 
 /// A text, and what is looked for in it.
 #[derive(Debug)]
@@ -65,13 +66,12 @@ impl Part {
     }
 
     pub fn finish(&mut self) {
-        let needles = || self.needles.iter().map(|(needle, _)| needle);
-        let dense = needles().map(Vec::len).sum::<usize>() <= DENSE;
+        let dense = self.needles().map(Vec::len).sum::<usize>() <= DENSE;
         self.search = match dense {
-            true => dense_search(needles()),
+            true => dense_search(self.needles()),
             false => AhoCorasick::builder()
                 .ascii_case_insensitive(true)
-                .build(needles())
+                .build(self.needles())
                 .ok()
                 .map(|search| Search::Sparse(Box::new(search))),
         }
@@ -82,34 +82,56 @@ impl Part {
     pub fn look(&self, context: &Context<'_>, found: &mut [bool]) -> bool {
         let mut any = false;
         self.haystack.visit(context, |text| {
-            if !text.is_empty() {
-                any |= self.look_at(text, found);
-                any |= self.decoded && self.look_at_decoded(text, found);
-            }
+            any |= self.look_at(text, &mut |place| found[place] = true);
         });
         any
     }
 
-    fn look_at_decoded(&self, text: &[u8], found: &mut [bool]) -> bool {
+    /// Whether something is there.
+    pub fn is_there(&self, context: &Context<'_>) -> bool {
+        let mut any = false;
+        self.haystack
+            .visit(context, |text| any |= self.look_at(text, &mut |_| {}));
+        any
+    }
+
+    /// Whether something is in the request.
+    pub fn is_in(&self, request: &Request, scratch: &mut Scratch) -> bool {
+        let mut any = false;
+        self.haystack
+            .visit_request(request, scratch, |text| any |= self.look_at(text, &mut |_| {}));
+        any
+    }
+
+    /// The needles, as they are looked for.
+    pub fn needles(&self) -> impl Iterator<Item = &Vec<u8>> + Clone {
+        self.needles.iter().map(|(needle, _)| needle)
+    }
+
+    fn look_at(&self, text: &[u8], mark: &mut impl FnMut(usize)) -> bool {
+        !text.is_empty() && self.look_at_plain(text, mark) | (self.decoded && self.look_at_decoded(text, mark))
+    }
+
+    fn look_at_decoded(&self, text: &[u8], mark: &mut impl FnMut(usize)) -> bool {
         // What is cut may end within an escape.
         if text.len() > transform::MAX_VALUE {
-            return self.mark_all(found);
+            return self.mark_all(mark);
         }
         match Transform::UrlDecode.apply(text) {
             Cow::Borrowed(_) => false,
-            Cow::Owned(decoded) => self.look_at(&decoded, found),
+            Cow::Owned(decoded) => self.look_at_plain(&decoded, mark),
         }
     }
 
-    fn look_at(&self, text: &[u8], found: &mut [bool]) -> bool {
+    fn look_at_plain(&self, text: &[u8], mark_place: &mut impl FnMut(usize)) -> bool {
         let mut any = false;
         let mark = |number: usize| {
             any = true;
             let places = self.needles.get(number).into_iter().flat_map(|(_, places)| places);
-            places.for_each(|place| found[*place] = true);
+            places.for_each(|place| mark_place(*place));
         };
         match &self.search {
-            Search::None => return self.mark_all(found),
+            Search::None => return self.mark_all(mark_place),
             Search::Dense {
                 table,
                 start,
@@ -128,9 +150,9 @@ impl Part {
         any
     }
 
-    fn mark_all(&self, found: &mut [bool]) -> bool {
+    fn mark_all(&self, mark: &mut impl FnMut(usize)) -> bool {
         let places = self.needles.iter().flat_map(|(_, places)| places);
-        places.for_each(|place| found[*place] = true);
+        places.for_each(|place| mark(*place));
         true
     }
 }
@@ -160,7 +182,7 @@ fn dense_search<'n>(needles: impl Iterator<Item = &'n Vec<u8>> + Clone) -> Optio
 }
 
 /// Of each needle a short part in every writing, if all of them together are few.
-fn fragments<'n>(needles: impl Iterator<Item = &'n Vec<u8>>) -> Option<packed::Searcher> {
+pub(super) fn fragments<'n>(needles: impl Iterator<Item = &'n Vec<u8>>) -> Option<packed::Searcher> {
     let mut all: Vec<Vec<u8>> = needles.flat_map(|needle| writings(rarest(needle))).collect();
     all.sort();
     all.dedup();
@@ -223,7 +245,7 @@ mod tests {
 
     fn found(part: &Part, text: &str) -> Vec<usize> {
         let mut found = vec![false; part.needles.len()];
-        part.look_at(text.as_bytes(), &mut found);
+        part.look_at(text.as_bytes(), &mut |place| found[place] = true);
         (0..found.len()).filter(|place| found[*place]).collect()
     }
 

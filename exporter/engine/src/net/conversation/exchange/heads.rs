@@ -3,7 +3,8 @@
 use super::{
     super::{
         super::http::{
-            Draft, Fed, Head, Headers, Oddity, Version, ordinary_request_line, plausible, request_line, status_line,
+            Draft, Fed, Head, Headers, Oddity, Version, ordinary_request_line, plain_head, plausible, request_line,
+            status_line,
         },
         framing::{self, Framing},
         index, other,
@@ -14,6 +15,18 @@ use super::{
 use crate::event::{Bytes, Way};
 
 impl Exchange {
+    /// Reads a head as nearly all are. None, and nothing has happened: it is for [`Exchange::head`].
+    pub(super) fn plain_head(&mut self, way: Way, bytes: &[u8], cx: &mut Context<'_>) -> Option<(State, usize)> {
+        let mut room = cx.budget.room();
+        let head = plain_head(bytes, cx.limits.head, cx.limits.headers, &mut room);
+        let Some((mut head, taken)) = head else {
+            cx.budget.leave(room);
+            return None;
+        };
+        let first = self.first_line(way, &mut head)?;
+        Some((self.head_done(way, first, head, cx), taken))
+    }
+
     /// Reads a head.
     pub(super) fn head(&mut self, way: Way, mut head: OpenHead, bytes: &[u8], cx: &mut Context<'_>) -> (State, usize) {
         let mut taken = 0;

@@ -103,8 +103,10 @@ impl Pending {
     }
 
     pub fn clear(&mut self, budget: &mut Budget) {
-        budget.give(self.waiting.iter().map(|waiting| waiting.charged).sum());
-        self.waiting.clear();
+        for waiting in self.waiting.drain(..) {
+            budget.give(waiting.charged);
+            waiting.request.into_iter().for_each(|request| budget.recycle(request));
+        }
         self.shrink();
     }
 

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use super::super::{Conversation, End, Limits, Message};
 use crate::{
-    event::{Bytes, Direction, Endpoints, FlowKey, Segment, Way, tcp},
+    event::{Carried, Direction, Endpoints, FlowKey, Segment, Way, tcp},
     net::{
         budget::{Budget, Counters},
         http::{Request, Response},
@@ -136,7 +136,7 @@ impl Talk {
             ack: ack.unwrap_or(0),
             flags: if ack.is_some() { flags | tcp::ACK } else { flags },
             length: length as u32,
-            data: Bytes::from(bytes),
+            data: Carried::from(bytes),
             passed: std::mem::take(&mut self.passed),
         };
         self.conversation.segment(&segment, &mut self.budget, &mut self.said);
