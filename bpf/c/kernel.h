@@ -174,6 +174,8 @@ struct pt_regs {
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
+	__u64 session_id;
+	__u64 seq_num;
 };
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;

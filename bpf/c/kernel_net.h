@@ -59,6 +59,9 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
+	struct {
+		int owned; /* by a task, which is in a call */
+	} sk_lock;
 	int sk_err;
 	__u16 sk_protocol;
 	__u16 sk_type;
@@ -81,6 +84,8 @@ struct tcp_sock {
 	__u32 write_seq;
 	__u64 bytes_acked;
 	__u64 bytes_received;
+	__u64 bytes_sent; /* payload, what was sent again too */
+	__u64 bytes_retrans;
 	__u32 segs_in;
 	__u32 segs_out;
 	__u32 total_retrans;

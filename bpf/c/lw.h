@@ -39,7 +39,7 @@ enum lw_stage {
 	LW_SELF = 4,
 	LW_NO_MEMORY = 5,
 	LW_KILLED = 6, /* the thread ended within what it did */
-	LW_UNENDED = 7, /* a connection ended and no hook was told; found when its socket's place in memory is used again */
+	LW_ENDED_LATE = 7, /* no loss: a connection ended, no hook was told, and its end was told later */
 	LW_STAGES = 8,
 };
 

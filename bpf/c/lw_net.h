@@ -13,6 +13,8 @@ enum lw_change {
 	LW_LISTENING = 5,
 	LW_EXISTING = 6,
 	LW_TAKEN = 7,
+	LW_CLOSED_UNSEEN = 8, /* ended, no hook was told, and the totals are not known */
+	LW_REFUSED_UNSEEN = 9, /* the same of one that was never established */
 };
 
 enum lw_direction {

@@ -2,6 +2,7 @@
 /* The states of TCP sockets. Only connect and listen run in their process; all else may run in any, and asks the connection for its owner. */
 #define LW_NET_WALKS 1
 #include "common/net_flow.h"
+#include "common/net_skipped.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -18,22 +19,30 @@ static __always_inline __u64 lw_cookie(const struct sock *sk)
  */
 
 /*
- * A new socket where a connection is that was told of: nobody told of its end. It happens that the kernel runs none of a tracepoint's programs and
- * counts nothing (seen on 6.18 under load, closes in one softirq, up to 2 in 10,000).
+ * A new socket where a connection is of which nobody told the end: told now. What the memory says is of the new one, so the totals are not known.
  */
-static __always_inline void lw_note_unended(const struct sock *sk)
+static __noinline int lw_end_unended(const struct sock *sk)
 {
 	struct lw_conn *old = lw_conn_of(sk);
+	__u32 change;
 
-	if (old && (old->flags & (LW_CONN_TOLD | LW_CONN_SELF)) == LW_CONN_TOLD)
-		lw_count(LW_NETWORK, LW_UNENDED);
+	if (!old)
+		return 0;
+	change = old->flags & LW_CONN_LISTENER ? LW_CLOSED : old->flags & LW_CONN_UP ? LW_CLOSED_UNSEEN : LW_REFUSED_UNSEEN;
+	if (!lw_is_ended(old) && lw_take_end(old)) {
+		if ((old->flags & (LW_CONN_WANTED | LW_CONN_TOLD)) && !(old->flags & LW_CONN_SELF))
+			lw_count(LW_NETWORK, LW_ENDED_LATE);
+		lw_skipped_both(old);
+		lw_tell(old, sk, change, TCP_CLOSE);
+	}
+	lw_conn_forget(old, sk);
+	return 0;
 }
 
 static __noinline int lw_add(const struct sock *sk, __u8 direction, __u8 flags)
 {
 	struct lw_conn new = {};
 
-	lw_note_unended(sk);
 	new.id = lw_cookie(sk);
 	new.opened = bpf_ktime_get_boot_ns();
 	new.direction = direction;
@@ -55,6 +64,7 @@ static __always_inline void lw_begin_conn(const struct sock *sk, struct lw_net_r
 {
 	struct lw_conn *conn;
 
+	lw_end_unended(sk);
 	lw_add(sk, direction, flags);
 	conn = lw_conn_of(sk);
 	if (!conn)
@@ -100,7 +110,6 @@ static __noinline int lw_add_incoming(const struct sock *sk)
 
 	if (!rules)
 		return 0;
-	lw_note_unended(sk);
 	lw_ends_of(&new.ends, sk);
 	early = bpf_map_lookup_elem(&lw_early, &new.ends);
 	if (early && lw_is_fresh(early)) {
@@ -122,6 +131,8 @@ static __noinline int lw_is_other(const struct lw_conn *conn, const struct sock 
 
 	if (!conn)
 		return 0;
+	if (lw_is_ended(conn) || (!(conn->id >> 63) && !lw_is_its(conn, sk)))
+		return 1;
 	lw_ends_of(&ends, sk);
 	return conn->ends.local_port != ends.local_port || conn->ends.remote_port != ends.remote_port;
 }
@@ -134,7 +145,9 @@ static __noinline int lw_established(const struct sock *sk, int old)
 
 	if (!rules)
 		return 0;
-	if (!conn || (old == TCP_SYN_RECV && lw_is_other(conn, sk))) {
+	if (!conn || lw_is_ended(conn) || (old == TCP_SYN_RECV && lw_is_other(conn, sk))) {
+		if (conn)
+			lw_end_unended(sk);
 		lw_add_incoming(sk);
 		conn = lw_conn_of(sk);
 		if (!conn)
@@ -157,17 +170,21 @@ static __noinline int lw_closed(const struct sock *sk, int old)
 	struct lw_net_rules *rules = lw_net();
 	struct lw_conn *conn = lw_conn_of(sk);
 
-	if (!conn) {
-		if (rules && rules->flags & LW_NET_SEEDED && old != TCP_SYN_RECV)
+	if (!conn || lw_is_ended(conn)) {
+		if (rules && rules->flags & LW_NET_SEEDED && old != TCP_SYN_RECV && old != TCP_CLOSE)
 			lw_count(LW_NETWORK, LW_NO_MEMORY);
+		if (conn)
+			lw_conn_forget(conn, sk);
 		return 0;
 	}
-	lw_skipped(conn, LW_RECEIVED);
-	lw_skipped(conn, LW_SENT);
-	if (old == TCP_SYN_SENT)
-		lw_tell(conn, sk, LW_REFUSED, old);
-	else if (conn->flags & (LW_CONN_UP | LW_CONN_LISTENER))
-		lw_tell(conn, sk, LW_CLOSED, old);
+	/* A walk that found it may be about to tell. */
+	if (conn->gone != conn->id || lw_take_end(conn)) {
+		lw_skipped_both(conn);
+		if (old == TCP_SYN_SENT)
+			lw_tell(conn, sk, LW_REFUSED, old);
+		else if (conn->flags & (LW_CONN_UP | LW_CONN_LISTENER))
+			lw_tell(conn, sk, LW_CLOSED, old);
+	}
 	lw_conn_forget(conn, sk);
 	return 0;
 }
@@ -241,7 +258,7 @@ static __noinline int lw_is_told(const struct sock *sk, int state)
 	bool told;
 
 	if (state == TCP_CLOSE)
-		return !conn;
+		return !conn || lw_is_ended(conn);
 	if (!conn || lw_is_other(conn, sk))
 		return 0;
 	told = state == TCP_LISTEN ? conn->flags & LW_CONN_LISTENER : conn->flags & LW_CONN_UP;

@@ -78,6 +78,8 @@ int lw_net_existing(struct bpf_iter__task_file *ctx)
 	if (state == TCP_CLOSE || (state == TCP_LISTEN) != !!(rules->flags & LW_NET_LISTENERS))
 		return 0;
 	conn = lw_conn_of(sk);
+	if (conn && lw_is_ended(conn))
+		conn = NULL;
 	if (conn && lw_judged(conn, rules, task))
 		return 0;
 	/* The verifier goes through what follows once for both. */

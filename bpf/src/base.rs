@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The network sensor's table.
-const CONNECTIONS: &str = "lw_conns";
+pub(crate) const CONNECTIONS: &str = "lw_conns";
 
 /// The TLS probes' table, and its entries where connections may be more.
 const TLS_CONNECTIONS: &str = "lw_tls_conns";

@@ -60,7 +60,7 @@ pub struct ProgramCost {
 pub struct Loss {
     /// Whose records.
     pub sensor: Sensor,
-    /// `ring_full`, `busy`, `read_failed`, `no_memory`, `killed` and `unended` (of the network), `recursion`, `decode`, and `self`: the agent's own actions, which are not a loss.
+    /// `ring_full`, `busy`, `read_failed`, `no_memory`, `killed` (of the network), `recursion`, `decode`, and `self`: the agent's own actions, which are not a loss.
     pub stage: &'static str,
     /// How many since the start. Of `recursion` the most that it can be: a run that was skipped counts for each sensor that its program serves,
     /// and may have been for a call that nobody asked about.
@@ -125,7 +125,6 @@ impl Sensors {
             }
             if sensor == Sensor::Network {
                 add("killed", self.base.count(number, lw_stage::LW_KILLED));
-                add("unended", self.base.count(number, lw_stage::LW_UNENDED));
             }
             add("recursion", self.skipped.of(sensor));
             add("decode", self.undecoded(sensor));
@@ -140,6 +139,12 @@ impl Sensors {
             Sensor::File => self.base.count(lw_sensor::LW_FILES, lw_stage::LW_TRIED),
             Sensor::Network => self.base.count(lw_sensor::LW_NETWORK, lw_stage::LW_TRIED) + self.census.evicted(),
         }
+    }
+
+    /// Ends of connections that were told late, since the kernel ran no hook when they ended. Not a loss. What the kernel says that it skipped is
+    /// counted as lost all the same (`recursion`): it may have been such an end, and nobody knows.
+    pub fn ended_late(&self) -> u64 {
+        self.base.count(lw_sensor::LW_NETWORK, lw_stage::LW_ENDED_LATE)
     }
 
     /// Each attached program's runs and time.

@@ -4,7 +4,7 @@ use std::{
     cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
-    os::fd::AsRawFd as _,
+    os::fd::{AsFd as _, AsRawFd as _},
 };
 
 use libbpf_rs::{
@@ -13,7 +13,7 @@ use libbpf_rs::{
 };
 
 use crate::{
-    base::Base,
+    base::{Base, CONNECTIONS},
     capability::{Capabilities, NET_ADMIN},
     cost::Most,
     libbpf_log,
@@ -89,7 +89,7 @@ pub(crate) fn attach(
         most_missed: Most::default(),
     };
     for program in wanted {
-        match link(&loaded.object, program) {
+        match link(base, &loaded.object, program) {
             Ok(link) => {
                 loaded.links.insert(program, link);
             }
@@ -234,12 +234,14 @@ fn lacks(types: &Btf<'_>, (kind, name): (&str, &str)) -> Option<String> {
             let handler = format!("btf_trace_{name}");
             (types.type_by_name::<Typedef<'_>>(&handler).is_some(), "tracepoint")
         }
+        // The kernel has a function for each kind of iterator, which is never called.
+        "iter" => (has_function(types, &format!("bpf_iter_{name}")), "iterator"),
         _ => return None,
     };
     (!has).then(|| format!("{what} {name}"))
 }
 
-fn link(object: &Object, program: &'static str) -> Result<Link, String> {
+pub(crate) fn link(base: &Base, object: &Object, program: &'static str) -> Result<Link, String> {
     let found = object.progs_mut().find(|p| p.name() == program);
     libbpf_log::clear();
     let found = found.ok_or_else(|| format!("no program {program}"))?;
@@ -248,6 +250,12 @@ fn link(object: &Object, program: &'static str) -> Result<Link, String> {
         return found
             .attach_cgroup(root.as_raw_fd())
             .map_err(|error| refusal(&error, &BTreeSet::from([program])));
+    }
+    if program == net::TABLE_PROGRAM {
+        let table = base.map(CONNECTIONS).ok_or("there is no table of connections")?;
+        return found
+            .attach_iter(table.as_fd())
+            .map_err(|error| libbpf_log::explain(&error));
     }
     found.attach().map_err(|error| libbpf_log::explain(&error))
 }

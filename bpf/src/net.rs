@@ -2,6 +2,7 @@
 
 pub(crate) mod cgroup;
 mod rules;
+mod walk;
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -16,6 +17,7 @@ use lapwing_engine::{
 use crate::hooks::{Hook, Variant};
 
 pub(crate) use rules::NetworkRules;
+pub(crate) use walk::{TABLE_PROGRAM, Walks, walk};
 
 fn wanted(interest: &Interest) -> bool {
     interest.network.is_some()
@@ -35,6 +37,19 @@ pub(crate) const HOOKS: &[Hook] = &[
             unseen: "all but TCP (UDP and QUIC, SCTP, unix sockets); connects that fail before a packet is sent (no route, forbidden on this host)",
         }],
         unseen: "TCP connections: who opens, accepts, refuses and closes them, and who listens",
+    },
+    Hook {
+        sensor: Sensor::Network,
+        name: "network-ends",
+        needed: wanted,
+        variants: &[Variant {
+            flavour: Flavour::Function,
+            object: walk::OBJECT,
+            programs: &[TABLE_PROGRAM],
+            optional: &[],
+            unseen: "",
+        }],
+        unseen: "ends of connections at which the kernel runs no hook (closes in one softirq under load, some in 10,000), until their memory is another socket's",
     },
     Hook {
         sensor: Sensor::Network,

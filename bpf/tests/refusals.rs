@@ -213,7 +213,13 @@ fn with_the_two_capabilities_of_bpf_all_but_payload_works_and_that_is_told() {
     let said = told("", &only(",+bpf,+perfmon"));
     opened(&said);
     assert!(said.contains("seeded true"), "{said}");
-    for hook in ["file-open", "file-create", "network-flow", "network-owner"] {
+    for hook in [
+        "file-open",
+        "file-create",
+        "network-flow",
+        "network-ends",
+        "network-owner",
+    ] {
         assert!(works(&said, hook), "{hook}: {said}");
     }
     let payload = about(&said, "network-payload");
@@ -337,6 +343,19 @@ fn without_a_tracepoint_of_one_hook_the_others_work() {
         ]
     );
     for hook in ["file-open", "file-create", "network-owner", "network-payload"] {
+        assert!(works(&said, hook), "{hook}: {said}");
+    }
+}
+
+#[test]
+fn without_the_iterator_over_a_maps_entries_ends_without_a_hook_are_not_told() {
+    let types = types_without("bpf_iter_bpf_map_elem");
+    let said = told(&over_types(&types), "");
+    opened(&said);
+    let ends = about(&said, "network-ends");
+    let start = "hook network-ends refused [this kernel has no iterator bpf_map_elem] [ends of connections at which the kernel runs no hook";
+    assert!(ends.len() == 1 && ends[0].starts_with(start), "{ends:?}");
+    for hook in ["network-flow", "network-owner", "network-payload"] {
         assert!(works(&said, hook), "{hook}: {said}");
     }
 }

@@ -3,7 +3,7 @@
 #ifndef LW_NET_FLOW_H
 #define LW_NET_FLOW_H
 
-#include "common/net_conn.h"
+#include "common/net_end.h"
 #include "common/net_wants.h"
 
 static __always_inline bool lw_is_tcp(const struct sock *sk)
@@ -35,33 +35,11 @@ static __always_inline __u64 lw_conn_cookie(const struct sock *sk)
 	return cookie ? cookie : lw_conn_number();
 }
 
-/*
- * The kernel counts a SYN and a FIN among the bytes. Ours is acknowledged when everything is and it was sent; the other end's FIN sets a flag.
- */
-static __always_inline void lw_flow_totals(struct lw_flow *f, const struct lw_conn *conn, const struct sock *sk, int state)
-{
-	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
-	__u64 sent = LW_GET(tp, struct tcp_sock, bytes_acked), received = LW_GET(tp, struct tcp_sock, bytes_received);
-	bool fin = state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING || state == TCP_LAST_ACK || state == TCP_TIME_WAIT;
-
-	if (conn->direction == LW_OUTGOING && sent)
-		sent--;
-	if (fin && sent && LW_GET(tp, struct tcp_sock, snd_una) == LW_GET(tp, struct tcp_sock, write_seq))
-		sent--;
-	if (received && LW_GET(sk, struct sock, __sk_common.skc_flags) >> SOCK_DONE & 1)
-		received--;
-	f->sent = sent;
-	f->received = received;
-	f->segments_sent = LW_GET(tp, struct tcp_sock, segs_out);
-	f->segments_received = LW_GET(tp, struct tcp_sock, segs_in);
-	f->retransmits = LW_GET(tp, struct tcp_sock, total_retrans);
-	f->duration = conn->opened ? bpf_ktime_get_boot_ns() - conn->opened : 0;
-}
-
 /* `state` is the one before a change, else the present one. */
 static __noinline int lw_tell(struct lw_conn *conn, const struct sock *sk, __u32 change, __u32 state)
 {
 	struct lw_flow f;
+	bool fin;
 
 	if (!conn)
 		return 0;
@@ -72,14 +50,12 @@ static __noinline int lw_tell(struct lw_conn *conn, const struct sock *sk, __u32
 	if (!(conn->flags & (LW_CONN_WANTED | LW_CONN_TOLD)))
 		return 0;
 	conn->flags |= LW_CONN_TOLD;
-	__builtin_memset(&f, 0, sizeof(f));
-	lw_net_header(&f.header, LW_FLOW, sizeof(f), conn);
-	f.flow = conn->id;
-	f.ends = conn->ends;
-	f.change = change;
-	f.direction = conn->direction;
-	if (!(conn->flags & LW_CONN_LISTENER))
-		lw_flow_totals(&f, conn, sk, state);
+	lw_flow_begin(&f, conn, change);
+	if (!(conn->flags & LW_CONN_LISTENER) && change < LW_CLOSED_UNSEEN) {
+		fin = state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING || state == TCP_LAST_ACK || state == TCP_TIME_WAIT;
+		lw_flow_totals(&f, conn, sk, fin);
+		f.duration = conn->opened ? bpf_ktime_get_boot_ns() - conn->opened : 0;
+	}
 	if (change == LW_REFUSED)
 		f.error = LW_GET(sk, struct sock, sk_err);
 	lw_send(&lw_ring_network, LW_NETWORK, &f, sizeof(f));
@@ -136,27 +112,6 @@ static __always_inline void lw_note_listener(const struct lw_conn *conn, const s
 	bpf_map_update_elem(&lw_listeners, &end, &listener, BPF_ANY);
 }
 
-/* Forgets a socket that ended. */
-static __always_inline void lw_conn_forget(const struct lw_conn *conn, const struct sock *sk)
-{
-	struct lw_listener *listener;
-	__u64 key = (__u64)sk, *self;
-	struct lw_end end;
-
-	lw_end_local(&end, &conn->ends);
-	if (conn->flags & LW_CONN_LISTENER) {
-		listener = bpf_map_lookup_elem(&lw_listeners, &end);
-		if (listener && listener->sock == key)
-			bpf_map_delete_elem(&lw_listeners, &end);
-	}
-	if (conn->flags & LW_CONN_SELF) {
-		self = bpf_map_lookup_elem(&lw_self_ends, &end);
-		if (self && *self == key)
-			bpf_map_delete_elem(&lw_self_ends, &end);
-	}
-	bpf_map_delete_elem(&lw_conns, &key);
-}
-
 /* The process that runs reads, writes or accepts: from now on it is the owner. */
 static __always_inline void lw_conn_touched(const struct sock *sk, __u32 program)
 {
@@ -171,8 +126,8 @@ static __always_inline void lw_conn_touched(const struct sock *sk, __u32 program
 	changed = conn->pid != pid;
 	if (!changed && conn->generation == rules->generation)
 		return;
-	/* Another kind of socket may be where one was that nobody saw end. */
-	if (!lw_is_tcp(sk))
+	/* Another socket may be where one was that nobody saw end. */
+	if (!lw_is_tcp(sk) || lw_is_ended(conn))
 		return;
 	known = conn->pid;
 	if (changed && !BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), mm))

@@ -45,6 +45,9 @@ struct lw_conn {
 	__u32 copied_to[2]; /* the sequence number behind the last byte that was copied */
 	__u32 skip_from[2]; /* what was not copied, as sequence numbers */
 	__u32 skip_to[2];
+	/* Of the walks that look for ends which no hook told, see net_end.h. */
+	__u64 gone; /* `id`, when a walk found the socket gone: what else is here is of another connection */
+	__u64 walk; /* which, or LW_ENDED */
 };
 
 /* Of skipping: whole messages, which no rule asks for. */
@@ -61,6 +64,18 @@ struct {
 	__type(key, __u64);
 	__type(value, struct lw_conn);
 } lw_conns SEC(".maps");
+
+/* Connections whose end is told late: a walk and a new socket may find one at the same time. */
+struct lw_late_key {
+	__u64 id;
+	__u64 opened; /* a socket may connect again */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct lw_late_key);
+	__type(value, __u8);
+} lw_late SEC(".maps");
 
 /* How long payload waits for its socket. */
 #define LW_EARLY_MAX 60000000000ull

@@ -19,6 +19,8 @@ pub(super) fn flow(front: &[u8]) -> Result<Body, DecodeError> {
         lw_change::LW_LISTENING => FlowChange::Listening,
         lw_change::LW_EXISTING => FlowChange::Existing,
         lw_change::LW_TAKEN => FlowChange::Taken,
+        lw_change::LW_CLOSED_UNSEEN => FlowChange::ClosedUnseen,
+        lw_change::LW_REFUSED_UNSEEN => FlowChange::RefusedUnseen,
         _ => return Err(DecodeError::Unknown),
     };
     Ok(Body::Flow(Box::new(FlowEvent {

@@ -176,6 +176,22 @@ fn a_flow_says_what_became_of_it() {
     assert_eq!(flow.endpoints.remote, "[::1]:4000".parse().unwrap());
     assert_eq!((flow.flow.0, flow.endpoints.netns), (77, 9));
     assert_eq!((flow.totals.bytes_sent, flow.totals.retransmits), (1, 6));
+    assert!(flow.known_totals().is_some());
+}
+
+#[test]
+fn an_end_that_was_found_late_may_have_no_totals() {
+    for (change, expected) in [
+        (lw_change::LW_CLOSED_UNSEEN, FlowChange::ClosedUnseen),
+        (lw_change::LW_REFUSED_UNSEEN, FlowChange::RefusedUnseen),
+    ] {
+        let mut record = flow();
+        record[144] = change.0 as u8;
+        let Body::Flow(flow) = decode(&record, &names()).unwrap().body else {
+            panic!()
+        };
+        assert_eq!((flow.change, flow.known_totals()), (expected, None));
+    }
 }
 
 #[test]

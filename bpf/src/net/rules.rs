@@ -95,7 +95,7 @@ impl NetworkRules {
 
     /// Forgets all connections: for hooks that are attached again, and did not see what happened in between.
     pub fn clear(base: &Base) {
-        for map in ["lw_conns", "lw_early", "lw_listeners", "lw_self_ends"] {
+        for map in ["lw_conns", "lw_late", "lw_early", "lw_listeners", "lw_self_ends"] {
             let keys: Vec<_> = base.map(map).iter().flat_map(|map| map.keys()).collect();
             keys.iter().for_each(|key| delete(base, map, key));
         }

@@ -273,6 +273,7 @@ impl Agent {
                         return Reason::Broken;
                     }
                     self.follow_mounts();
+                    tokio::task::block_in_place(|| self.sensors.end_connections());
                     if let Some(state) = self.pipeline.state().await {
                         let over = state.recording_over;
                         if let Some(alive) = &mut self.alive {

@@ -61,8 +61,8 @@ impl EventCounts {
                     + match flow.change {
                         FlowChange::Opening => 0,
                         FlowChange::Established => 1,
-                        FlowChange::Refused(_) => 2,
-                        FlowChange::Closed => 3,
+                        FlowChange::Refused(_) | FlowChange::RefusedUnseen => 2,
+                        FlowChange::Closed | FlowChange::ClosedUnseen => 3,
                         FlowChange::Listening => 4,
                         FlowChange::Existing => 5,
                         FlowChange::Taken => 6,

@@ -81,6 +81,10 @@ pub enum FlowChange {
     Existing,
     /// Another process serves it from now on, the header's: a worker that reads what the listening socket's process was told to own.
     Taken,
+    /// It ended, and no hook was told; found when its memory was another socket's already. The totals are not known (0 in the event).
+    ClosedUnseen,
+    /// The same of one that never came to be, as far as is known.
+    RefusedUnseen,
 }
 
 impl FlowChange {
@@ -89,12 +93,17 @@ impl FlowChange {
         match self {
             FlowChange::Opening => "open",
             FlowChange::Established => "established",
-            FlowChange::Refused(_) => "refused",
-            FlowChange::Closed => "close",
+            FlowChange::Refused(_) | FlowChange::RefusedUnseen => "refused",
+            FlowChange::Closed | FlowChange::ClosedUnseen => "close",
             FlowChange::Listening => "listen",
             FlowChange::Existing => "existing",
             FlowChange::Taken => "taken",
         }
+    }
+
+    /// Whether it is the end of something that was established, or of a listening socket.
+    pub fn is_close(self) -> bool {
+        matches!(self, FlowChange::Closed | FlowChange::ClosedUnseen)
     }
 }
 
@@ -126,8 +135,16 @@ pub struct FlowEvent {
     pub direction: Direction,
     /// Between whom.
     pub endpoints: Endpoints,
-    /// The kernel's counts so far; all 0 for a listening socket.
+    /// The kernel's counts so far; all 0 for a listening socket, and where they are not known.
     pub totals: FlowTotals,
+}
+
+impl FlowEvent {
+    /// The totals, where they are known.
+    pub fn known_totals(&self) -> Option<&FlowTotals> {
+        let unseen = matches!(self.change, FlowChange::ClosedUnseen | FlowChange::RefusedUnseen);
+        (!unseen).then_some(&self.totals)
+    }
 }
 
 /// Bits of [`Segment::flags`], as in the TCP header (RFC 9293).

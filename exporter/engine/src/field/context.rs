@@ -28,8 +28,8 @@ pub struct Connection<'a> {
     pub direction: Direction,
     /// Its ends, when known.
     pub endpoints: Option<&'a Endpoints>,
-    /// What has passed so far.
-    pub totals: &'a FlowTotals,
+    /// What has passed so far, where it is known.
+    pub totals: Option<&'a FlowTotals>,
     /// Whether it was read from a TLS library.
     pub tls: bool,
 }
@@ -113,13 +113,13 @@ impl<'a> Context<'a> {
             Body::Flow(flow) => Connection {
                 direction: flow.direction,
                 endpoints: Some(&flow.endpoints),
-                totals: &flow.totals,
+                totals: flow.known_totals(),
                 tls: false,
             },
             Body::Traffic(traffic) => Connection {
                 direction: traffic.direction,
                 endpoints: traffic.endpoints.as_ref(),
-                totals: &traffic.totals,
+                totals: Some(&traffic.totals),
                 tls: traffic.tls,
             },
             _ => return None,

@@ -50,8 +50,8 @@ pub(crate) fn name_of(body: &Body) -> &'static str {
         Body::Flow(flow) => match flow.change {
             FlowChange::Opening => "network.open",
             FlowChange::Established => "network.established",
-            FlowChange::Refused(_) => "network.refused",
-            FlowChange::Closed => "network.close",
+            FlowChange::Refused(_) | FlowChange::RefusedUnseen => "network.refused",
+            FlowChange::Closed | FlowChange::ClosedUnseen => "network.close",
             FlowChange::Listening => "network.listen",
             FlowChange::Existing => "network.existing",
             FlowChange::Taken => "network.taken",

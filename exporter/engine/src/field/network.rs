@@ -137,11 +137,11 @@ fn count<'a>(number: u64) -> Option<Scalar<'a>> {
 }
 
 fn bytes_sent<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
-    count(context.connection()?.totals.bytes_sent)
+    count(context.connection()?.totals?.bytes_sent)
 }
 
 fn bytes_received<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
-    count(context.connection()?.totals.bytes_received)
+    count(context.connection()?.totals?.bytes_received)
 }
 
 /// Not counted where the engine has put bytes together.
@@ -150,19 +150,19 @@ fn of_flow<'a>(context: &Context<'a>, number: u32) -> Option<Scalar<'a>> {
 }
 
 fn packets_sent<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
-    of_flow(context, context.connection()?.totals.segments_sent)
+    of_flow(context, context.connection()?.totals?.segments_sent)
 }
 
 fn packets_received<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
-    of_flow(context, context.connection()?.totals.segments_received)
+    of_flow(context, context.connection()?.totals?.segments_received)
 }
 
 fn retransmits<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
-    of_flow(context, context.connection()?.totals.retransmits)
+    of_flow(context, context.connection()?.totals?.retransmits)
 }
 
 fn duration<'a>(context: &Context<'a>) -> Option<Scalar<'a>> {
-    let nanoseconds = context.connection()?.totals.duration;
+    let nanoseconds = context.connection()?.totals?.duration;
     (nanoseconds != 0).then(|| count(nanoseconds / 1_000_000)).flatten()
 }
 

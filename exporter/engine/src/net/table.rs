@@ -211,9 +211,9 @@ impl Flows {
         let key = Key::Tcp(event.flow);
         match event.change {
             FlowChange::Listening => header.process,
-            FlowChange::Closed | FlowChange::Refused(_) => {
+            FlowChange::Closed | FlowChange::ClosedUnseen | FlowChange::Refused(_) | FlowChange::RefusedUnseen => {
                 self.close_above(key, header);
-                let end = End::Closed(Some(&event.totals));
+                let end = End::Closed(event.known_totals());
                 let known = self.remove(&key, end, header, out).unwrap_or(header.process);
                 if header.process.pid == 0 { known } else { header.process }
             }

@@ -361,8 +361,8 @@ fn event(body: &Body) -> Option<NetworkEvent> {
         Body::Flow(flow) => match flow.change {
             FlowChange::Opening => Some(NetworkEvent::Open),
             FlowChange::Established => Some(NetworkEvent::Established),
-            FlowChange::Refused(_) => Some(NetworkEvent::Refused),
-            FlowChange::Closed => Some(NetworkEvent::Close),
+            FlowChange::Refused(_) | FlowChange::RefusedUnseen => Some(NetworkEvent::Refused),
+            FlowChange::Closed | FlowChange::ClosedUnseen => Some(NetworkEvent::Close),
             FlowChange::Listening => Some(NetworkEvent::Listen),
             FlowChange::Existing | FlowChange::Taken => None,
         },

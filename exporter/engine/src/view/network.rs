@@ -22,8 +22,8 @@ const MAX_EXCERPT: usize = 256;
 /// The connection that an event is about.
 pub(crate) fn network(event: &Event) -> Option<NetworkView> {
     let (direction, ends, totals, tls) = match &event.body {
-        event::Body::Flow(flow) => (flow.direction, Some(flow.endpoints), flow.totals, false),
-        event::Body::Traffic(traffic) => (traffic.direction, traffic.endpoints, traffic.totals, traffic.tls),
+        event::Body::Flow(flow) => (flow.direction, Some(flow.endpoints), flow.known_totals(), false),
+        event::Body::Traffic(traffic) => (traffic.direction, traffic.endpoints, Some(&traffic.totals), traffic.tls),
         _ => return None,
     };
     let listening = ends.is_some_and(|ends| ends.remote.port() == 0);
@@ -34,10 +34,13 @@ pub(crate) fn network(event: &Event) -> Option<NetworkView> {
         peer: end(ends.filter(|_| !listening).map(|ends| ends.remote)),
         namespace: ends.map(|ends| ends.netns).filter(|netns| *netns != 0),
         tls,
-        bytes_sent: (!listening).then_some(totals.bytes_sent),
-        bytes_received: (!listening).then_some(totals.bytes_received),
-        retransmits: (totals.retransmits != 0).then_some(totals.retransmits),
-        duration: (totals.duration != 0).then_some(totals.duration as f64 / 1e9),
+        bytes_sent: totals.filter(|_| !listening).map(|totals| totals.bytes_sent),
+        bytes_received: totals.filter(|_| !listening).map(|totals| totals.bytes_received),
+        retransmits: totals.map(|totals| totals.retransmits).filter(|count| *count != 0),
+        duration: totals
+            .map(|totals| totals.duration)
+            .filter(|duration| *duration != 0)
+            .map(|duration| duration as f64 / 1e9),
         excerpt: None,
     })
 }

@@ -120,6 +120,49 @@ fn each_event_has_its_name_and_a_refusal_its_errno() {
     assert_eq!((closed.bytes_sent, closed.duration), (Some(12), Some(3.0)));
 }
 
+/// What its socket carried is not known when its end is found after the socket's memory was used again.
+#[test]
+fn an_end_without_totals_is_an_end_and_its_bytes_match_nothing() {
+    let about = |id: &str, event: NetworkEvent, when: &str| NetworkRule {
+        event: Some(event),
+        severity: Severity::Info,
+        ..rule(id, when)
+    };
+    let mut run = Run::new(specs(vec![
+        about("close", NetworkEvent::Close, "proc.name = bash"),
+        about("refused", NetworkEvent::Refused, "proc.name = bash"),
+        about("few", NetworkEvent::Close, "net.bytes_sent < 100"),
+        about("again", NetworkEvent::Refused, "net.retransmits = 0"),
+    ]));
+    let mut events = shell();
+    for change in [FlowChange::ClosedUnseen, FlowChange::RefusedUnseen] {
+        events.flow(10, change, Direction::Outgoing, LOCAL, PEER, |_| {});
+    }
+    let alerts = run.observe(&events.take()).take();
+    let told: Vec<_> = alerts
+        .iter()
+        .map(|alert| (alert.event, alert.message.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (
+                "network.close",
+                "A connection of bash[10] (root) with 203.0.113.9:4444 ended"
+            ),
+            (
+                "network.refused",
+                "bash[10] (root) could not connect to 203.0.113.9:4444"
+            ),
+        ]
+    );
+    for alert in &alerts {
+        let network = alert.network.as_ref().expect("a connection");
+        let totals = (network.bytes_sent, network.bytes_received, network.duration);
+        assert_eq!(totals, (None, None, None));
+    }
+}
+
 #[test]
 fn directions_globs_and_ignored_rules_choose() {
     let run = |settings: NetworkSettings, direction: RuleDirection, event: Direction| {

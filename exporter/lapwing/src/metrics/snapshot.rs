@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub silences: Silences,
     /// How long nobody watched before this agent started; None where no earlier run is known.
     pub unwatched: Option<Unwatched>,
+    /// Ends of connections that no hook was told of, told late.
+    pub ended_late: u64,
     /// Events that came too late to be put in order.
     pub late: u64,
     /// Events that reached the engine, but not all that belongs to them, by what is lacking, from 0.

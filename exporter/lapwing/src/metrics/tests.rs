@@ -89,6 +89,7 @@ fn full() -> Snapshot {
             end: End::Killed,
             reboot: false,
         }),
+        ended_late: 2,
         late: 1,
         incomplete: vec![IncompleteCount {
             reason: "path_unresolved",

@@ -76,6 +76,7 @@ pub fn snapshot(
         silences: silences(state, &alertmanager),
         folded: counters.folded,
         unwatched: None,
+        ended_late: sensors.ended_late(),
         late: state.reorder.late,
         incomplete: incomplete(state, sensors),
         queues: vec![QueueDepth {

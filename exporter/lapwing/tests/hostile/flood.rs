@@ -77,29 +77,32 @@ fn every_connection_of_a_flood_is_seen_or_counted_as_lost() {
     let took = start.elapsed();
 
     let mut seen = [0; 3];
-    // Now and then the kernel runs none of a tracepoint's programs and counts nothing: seen on a loaded 6.18, at most 2 of 10,000 records. They
-    // are counted when a socket's memory is used again, which may come later than this.
-    let unsaid = RECORDS * count / 1_000;
+    let (made, most) = (RECORDS * count, [count, 2 * count, 2 * count]);
+    // Ends of which the kernel runs no hook are told within a few walks of the agent, so every end of what was established is. What the kernel says
+    // that it skipped may have been such an end: then it is told and counted.
+    let mut forgotten = 0;
     wait_until(&format!("{RECORDS} records of each connection"), || {
         seen = ["open", "established", "close"].map(matches);
-        seen.iter().sum::<u64>() + (lost() - before.0) + unsaid >= RECORDS * count
+        let lost = lost() - before.0;
+        forgotten = lost - (skipped() - before.1).min(lost);
+        seen.iter().sum::<u64>() + lost >= made && seen[2] + forgotten >= seen[1]
     });
     agent.fence("after");
+    seen = ["open", "established", "close"].map(matches);
     let (lost, skipped) = (lost() - before.0, skipped() - before.1);
-    let (told, made) = (seen.iter().sum::<u64>(), RECORDS * count);
-    assert!(
-        (made - unsaid..=made + unsaid).contains(&(told + lost)),
-        "{seen:?} seen, {lost} counted as lost, {skipped} of them runs that were skipped"
-    );
-    let most = [count, 2 * count, 2 * count];
+    let late = agent.metric("lapwing_connections_ended_late_total", &[]);
     assert!(
         seen.iter().zip(most).all(|(seen, most)| *seen <= most),
         "{seen:?} of {most:?}"
     );
+    assert!(
+        seen.iter().sum::<u64>() + lost >= made && (lost > 0 || seen == most),
+        "{seen:?} of {most:?} seen, {lost} counted as lost, {skipped} of them runs that were skipped, {late} ends told late"
+    );
     let (resident, peak) = agent.memory();
     assert!(peak < MEMORY, "{peak} bytes of memory");
     println!(
-        "{count} connections in {took:?}: {seen:?} records seen, {lost} counted as lost; {} MiB resident, {} MiB at most",
+        "{count} connections in {took:?}: {seen:?} records seen, {late} ends of them late, {lost} counted as lost; {} MiB resident, {} MiB at most",
         resident >> 20,
         peak >> 20
     );

@@ -66,7 +66,7 @@ impl Flows {
 
     /// The connection is about to end by this event: what waits is judged while it is still known.
     pub fn release_before(&mut self, header: &Header, event: &FlowEvent, out: &mut Vec<Event>) {
-        if event.change != FlowChange::Closed || self.held.bytes == 0 {
+        if !event.change.is_close() || self.held.bytes == 0 {
             return;
         }
         let key = Key::Tcp(event.flow);

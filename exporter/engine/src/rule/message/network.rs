@@ -15,12 +15,15 @@ pub(super) fn of_flow(flow: &FlowEvent, actor: &str) -> String {
         (FlowChange::Refused(number), Direction::Incoming) => {
             format!("{remote} could not connect to {local} of {actor}{}", because(number))
         }
+        (FlowChange::RefusedUnseen, Direction::Incoming) => format!("{remote} could not connect to {local} of {actor}"),
+        (FlowChange::RefusedUnseen, _) => format!("{actor} could not connect to {remote}"),
         (FlowChange::Refused(number), _) => format!("{actor} could not connect to {remote}{}", because(number)),
         (FlowChange::Established, Direction::Incoming) => format!("{actor} was connected to on {local} by {remote}"),
         (FlowChange::Established, _) => format!("{actor} connected to {remote}"),
         (FlowChange::Existing, _) => format!("{actor} has a connection with {remote}"),
         (FlowChange::Taken, _) => format!("{actor} serves a connection with {remote}"),
         (FlowChange::Closed, _) if remote.port() == 0 => format!("{actor} listens on {local} no more"),
+        (FlowChange::ClosedUnseen, _) => format!("A connection of {actor} with {remote} ended"),
         (FlowChange::Closed, _) => format!(
             "A connection of {actor} with {remote} ended: {} bytes sent, {} received",
             flow.totals.bytes_sent, flow.totals.bytes_received

@@ -24,6 +24,7 @@ impl Scrape {
         let reboot = |unwatched: &Unwatched| if unwatched.reboot { "true" } else { "false" };
         let unwatched = s.unwatched.iter().map(|u| ([u.end.name(), reboot(u)], u.seconds));
         page.gauges(&c::UNWATCHED, unwatched)?;
+        page.counter(&c::ENDED_LATE, s.ended_late)?;
         page.counter(&c::EVENTS_LATE, s.late)
     }
 
