@@ -17,35 +17,40 @@ pub(crate) struct Source {
 impl Source {
     /// The ELF object for this kernel.
     pub fn elf(&self) -> &'static [u8] {
-        static LOOPS: OnceLock<bool> = OnceLock::new();
-        if *LOOPS.get_or_init(has_loop) {
-            self.elf
-        } else {
-            self.old
-        }
+        // bpf_loop is there from Linux 5.17.
+        if kernel().loops { self.elf } else { self.old }
     }
 }
 
-/// Whether the kernel has bpf_loop (5.17).
-fn has_loop() -> bool {
-    libbpf_rs::Btf::from_vmlinux().is_ok_and(|btf| {
-        btf.type_by_name::<Enum<'_>>("bpf_func_id")
-            .is_some_and(|ids| ids.iter().any(|id| id.name == Some("BPF_FUNC_loop".as_ref())))
+/// What the kernel's types say that it can do.
+#[derive(Clone, Copy, Default)]
+struct Kernel {
+    loops: bool,
+    uprobe_multi: bool,
+}
+
+/// Read once, since that is some five megabytes.
+fn kernel() -> Kernel {
+    static KERNEL: OnceLock<Kernel> = OnceLock::new();
+    *KERNEL.get_or_init(|| {
+        let Ok(types) = libbpf_rs::Btf::from_vmlinux() else {
+            return Kernel::default();
+        };
+        let has = |list: &str, wanted: &str| {
+            types
+                .type_by_name::<Enum<'_>>(list)
+                .is_some_and(|values| values.iter().any(|value| value.name == Some(wanted.as_ref())))
+        };
+        Kernel {
+            loops: has("bpf_func_id", "BPF_FUNC_loop"),
+            uprobe_multi: has("bpf_attach_type", "BPF_TRACE_UPROBE_MULTI"),
+        }
     })
 }
 
 /// Whether the kernel attaches uprobes by BPF links (6.6), for which CAP_BPF and CAP_PERFMON suffice; perf events want CAP_SYS_ADMIN.
 pub(crate) fn has_uprobe_multi() -> bool {
-    static MULTI: OnceLock<bool> = OnceLock::new();
-    *MULTI.get_or_init(|| {
-        libbpf_rs::Btf::from_vmlinux().is_ok_and(|btf| {
-            btf.type_by_name::<Enum<'_>>("bpf_attach_type").is_some_and(|types| {
-                types
-                    .iter()
-                    .any(|kind| kind.name == Some("BPF_TRACE_UPROBE_MULTI".as_ref()))
-            })
-        })
-    })
+    kernel().uprobe_multi
 }
 
 /// libbpf reads the ELF headers in place.

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::Write as _,
     net::{Ipv4Addr, TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -25,12 +25,25 @@ pub fn fence(agent: &Agent) -> Result<()> {
     timed(Step::Fence, || close_step(agent))
 }
 
+/// Where the program that closes steps is.
+fn closing() -> PathBuf {
+    Path::new("/tmp").join(format!("lapwing-test-{}-fence", std::process::id()))
+}
+
+/// Removes what fences have left for each other.
+pub fn clean_up() {
+    // Nothing depends on it being gone.
+    let _ = fs::remove_dir_all(closing());
+}
+
 fn close_step(agent: &Agent) -> Result<()> {
-    let directory = Path::new("/tmp").join(format!("lapwing-test-{}-fence", std::process::id()));
-    fs::create_dir_all(&directory).context(directory.display())?;
-    let program = copy_program("true", &directory)?;
+    let directory = closing();
+    let mut program = directory.join("true");
+    if !program.exists() {
+        fs::create_dir_all(&directory).context(directory.display())?;
+        program = copy_program("true", &directory)?;
+    }
     let pid = start_and_wait(&Act::new(&program, &[]))?;
-    fs::remove_dir_all(&directory).context(directory.display())?;
     agent.wait_until(
         "the alert of a program run from /tmp, which closes a step",
         FENCE,

@@ -4,6 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -20,6 +21,7 @@ use vm_tests::{
         modules,
         page::Page,
         plan, programs,
+        refusal_page::RefusalPage,
         table::{ROWS, Row},
     },
     verdict::Word,
@@ -53,7 +55,7 @@ struct Args {
     /// A kernel module that the guest of --exec gets below /.vm/modules, with what it depends on.
     #[arg(long = "module", value_name = "NAME", requires = "exec")]
     modules: Vec<String>,
-    /// Puts the results into docs/kernels.md.
+    /// Puts the results into docs/kernels.md and docs/refusals.md.
     #[arg(long)]
     page: bool,
     /// Runs nothing: takes the results from the consoles that earlier runs left.
@@ -71,9 +73,9 @@ struct Args {
     /// Virtual processors of a guest; what the table says when it is not given.
     #[arg(long)]
     cpus: Option<u32>,
-    /// Guests at a time: on two processors three, because a guest waits a third of its time (mostly for its kernel, when an agent ends).
-    #[arg(long, default_value_t = 3)]
-    jobs: usize,
+    /// Guests at a time; as many as keep this machine's processors busy and fit into its memory when it is not given.
+    #[arg(long)]
+    jobs: Option<usize>,
     /// Further kernel parameters.
     #[arg(long, default_value = "")]
     append: String,
@@ -153,16 +155,18 @@ fn exec(args: &Args, command: &str) -> Result<i32> {
 fn all(args: &Args) -> Result<i32> {
     let started = Instant::now();
     let jobs = jobs(args)?;
-    let guests = jobs.len();
     // One guest is watched as it goes; the consoles of several would be mixed up.
-    let watched = guests == 1;
+    let watched = jobs.len() == 1;
     let options = Options {
         show: watched,
         ..args.options()
     };
     let done = match args.from_consoles {
         true => matrix::earlier(jobs, &cache()),
-        false => matrix::run(jobs, args.jobs, &options, &cache(), |one| show(one, watched))?,
+        false => {
+            let at_once = args.jobs.unwrap_or_else(|| at_once(args.memory));
+            matrix::run(jobs, at_once, &options, &cache(), |one| show(one, watched))?
+        }
     };
     let bad: Vec<String> = done
         .iter()
@@ -170,21 +174,63 @@ fn all(args: &Args) -> Result<i32> {
         .map(|one| one.job.name())
         .collect();
     println!(
-        "vm-tests: {guests} guests in {:.0} s; consoles in {}",
-        started.elapsed().as_secs_f64(),
+        "vm-tests: {}; consoles in {}",
+        sum(&done, started.elapsed().as_secs_f64()),
         cache().join("consoles").display()
     );
     if args.page {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/kernels.md");
-        let mut page = Page::parse(&fs::read_to_string(&path).unwrap_or_default());
-        page.add(&done);
-        fs::write(&path, page.write()).context(path.display())?;
+        write_pages(&done)?;
     }
     if bad.is_empty() {
         return Ok(0);
     }
     println!("vm-tests: not as it should be: {}", bad.join(", "));
     Ok(1)
+}
+
+/// Puts the results into docs/kernels.md, and those of refusals into docs/refusals.md.
+fn write_pages(done: &[Done]) -> Result<()> {
+    let change = |name: &str, write: &dyn Fn(&str) -> String| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        fs::write(&path, write(&text)).context(path.display())
+    };
+    change("kernels.md", &|text| {
+        let mut page = Page::parse(text);
+        page.add(done);
+        page.write()
+    })?;
+    change("refusals.md", &|text| {
+        let mut page = RefusalPage::parse(text);
+        page.add(done);
+        page.write()
+    })
+}
+
+/// `12 guests in 870 s; their emulators used 1590 s of processors, 91 % of 2`.
+fn sum(done: &[Done], seconds: f64) -> String {
+    let busy: f64 = done.iter().map(|one| one.busy).sum();
+    let processors = processors();
+    let share = 100.0 * busy / (seconds.max(0.1) * processors as f64);
+    format!(
+        "{} guests in {seconds:.0} s; their emulators used {busy:.0} s of processors, {share:.0} % of {processors}",
+        done.len()
+    )
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A guest waits up to half of its time: mostly for its kernel, as an agent ends. Two and a half for each processor leave none idle.
+fn at_once(memory: u32) -> usize {
+    // The emulator needs some half of a gigabyte for what it has translated.
+    let each = u64::from(memory) + 700;
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let available = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib: Option<u64> = available.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+    let fit = kib.map_or(usize::MAX, |kib| (kib / 1024 / each) as usize);
+    (processors() * 5 / 2).min(fit).max(1)
 }
 
 fn jobs(args: &Args) -> Result<Vec<Job>> {
@@ -255,14 +301,15 @@ fn refusal_jobs(args: &Args, rows: &[&'static Row], names: &[String]) -> Result<
 fn show(done: &Done, watched: bool) {
     let name = done.job.name();
     println!(
-        "=== {name} ({}): {} seen, {} partial, {} not seen, {} not applicable, {} failed; {:.0} s",
+        "=== {name} ({}): {} seen, {} partial, {} not seen, {} not applicable, {} failed; {:.0} s, {:.0} of a processor's",
         done.job.kernel.release,
         done.count(Word::Seen),
         done.count(Word::Partial),
         done.count(Word::NotSeen),
         done.count(Word::NotApplicable),
         done.count(Word::Failed),
-        done.seconds
+        done.seconds,
+        done.busy
     );
     for line in done.lines.iter().filter(|line| line.result != Word::Seen) {
         println!("  {name} {}: {:?} {}", line.scenario, line.result, line.why);

@@ -28,6 +28,11 @@ pub struct Boot {
     pub cases: Vec<&'static str>,
 }
 
+/// The names of all cases, in their order.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    cases::CASES.iter().map(|case| case.name)
+}
+
 /// The guests for the cases of these names, or whose names contain one of `filters` (no filter: all).
 ///
 /// # Errors
@@ -49,7 +54,7 @@ pub fn boots(filters: &[String]) -> Result<Vec<Boot>> {
         boot.cases.push(case.name);
     }
     if boots.is_empty() {
-        let known: Vec<_> = cases::CASES.iter().map(|case| case.name).collect();
+        let known: Vec<_> = names().collect();
         return Err(Error(format!(
             "no refusal's name contains one of {filters:?}; known: {}",
             known.join(", ")

@@ -11,4 +11,5 @@ pub mod modules;
 pub mod page;
 pub mod plan;
 pub mod programs;
+pub mod refusal_page;
 pub mod table;

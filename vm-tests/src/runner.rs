@@ -12,9 +12,10 @@ use crate::{
     act,
     agent::{self, Agent},
     error::{Context, Error, Result},
+    fence::clean_up,
     refusals,
     scenario::{Counts, Group, Scenario, counted},
-    scenarios,
+    scenarios::{self, Check, Setting},
     steps::Spent,
     verdict::{Line, Verdict},
     world::World,
@@ -76,10 +77,34 @@ fn run(args: &[String]) -> ExitCode {
         &world,
         &mut report,
     );
-    for check in scenarios::checks().into_iter().filter(|c| chosen(c.name)) {
-        report.test(check.name, || check.run(&world));
-    }
+    run_checks(
+        scenarios::checks().into_iter().filter(|c| chosen(c.name)).collect(),
+        &world,
+        &mut report,
+    );
+    clean_up();
     report.finish()
+}
+
+/// Checks of one setting share an agent, but for the one after a failure.
+fn run_checks(checks: Vec<Check>, world: &World, report: &mut Report) {
+    let mut held: Option<Agent> = None;
+    let mut setting = None;
+    for check in checks {
+        if check.setting() != setting {
+            stop(setting, held.take(), report);
+            setting = check.setting();
+        }
+        report.test(check.name, || check.run(world, &mut held));
+    }
+    stop(setting, held, report);
+}
+
+fn stop(setting: Option<Setting>, agent: Option<Agent>, report: &mut Report) {
+    if let (Some(setting), Some(agent)) = (setting, agent) {
+        let name = format!("agent-of-{setting:?}-stops").to_lowercase();
+        report.test(&name, || agent.stop().map(Verdict::from));
+    }
 }
 
 /// A checkout below /tmp would make every act a program run from /tmp: a copy of this program outside runs the scenarios then.

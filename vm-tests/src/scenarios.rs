@@ -24,14 +24,15 @@ mod uring;
 mod verifier;
 
 use crate::{
+    agent::Agent,
     error::Result,
     place::watched,
-    scenario::{Scenario, unmet},
+    scenario::{FEW_RULES, Scenario, unmet},
     verdict::Verdict,
     world::{Need, World},
 };
 
-/// A test that starts its own agent.
+/// A test that starts its own agent, or shares one with the checks beside it.
 pub struct Check {
     /// Unique.
     pub name: &'static str,
@@ -43,6 +44,32 @@ pub struct Check {
 enum Run {
     Plain(fn() -> Result<()>),
     Judged(fn(&World) -> Result<Verdict>),
+    Shared(Setting, fn(&Agent, &World) -> Result<Verdict>),
+}
+
+/// An agent that checks share, one after the other: a start takes an emulated guest some seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// Production with its built-in rules, an OTLP receiver, and a watch of its own output.
+    Production,
+    /// The test's own rules that count, and those that tell each thing (`rules/counting.toml`, `rules/load.toml`).
+    Counting,
+    /// One rule only; what else a check needs it gives the agent by a reload.
+    Few,
+}
+
+impl Setting {
+    /// Such an agent.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start(self) -> Result<Agent> {
+        match self {
+            Setting::Production => itself::start(),
+            Setting::Counting => loss::start(),
+            Setting::Few => Agent::start("production", FEW_RULES),
+        }
+    }
 }
 
 impl Check {
@@ -64,19 +91,48 @@ impl Check {
         }
     }
 
+    /// One that leaves the agent fit for the next.
+    fn shared(name: &'static str, setting: Setting, run: fn(&Agent, &World) -> Result<Verdict>) -> Check {
+        Check {
+            name,
+            needs: &[],
+            run: Run::Shared(setting, run),
+        }
+    }
+
     /// Things that it cannot do without; without one the verdict is "not applicable".
     pub fn needs(self, needs: &'static [Need]) -> Check {
         Check { needs, ..self }
     }
 
-    /// Runs it.
-    pub fn run(&self, world: &World) -> Result<Verdict> {
+    /// With whom it can share an agent.
+    pub fn setting(&self) -> Option<Setting> {
+        match self.run {
+            Run::Shared(setting, _) => Some(setting),
+            _ => None,
+        }
+    }
+
+    /// Runs it. `held` is the agent of the check before, if it has the same setting, and is left for the next one; not after a failure.
+    ///
+    /// # Errors
+    /// When something is not as it should be.
+    pub fn run(&self, world: &World, held: &mut Option<Agent>) -> Result<Verdict> {
         if let Some(why) = unmet(self.needs, world)? {
             return Ok(Verdict::NotApplicable(why));
         }
         match self.run {
             Run::Plain(run) => run().map(Verdict::from),
             Run::Judged(run) => run(world),
+            Run::Shared(setting, run) => {
+                let agent = match held.take() {
+                    Some(agent) => agent,
+                    None => setting.start()?,
+                };
+                let verdict = run(&agent, world)?;
+                *held = Some(agent);
+                Ok(verdict)
+            }
         }
     }
 }
@@ -122,20 +178,20 @@ pub fn scenarios() -> Vec<Scenario> {
     .collect()
 }
 
-/// Everything else.
+/// Everything else; those that share an agent are side by side.
 pub fn checks() -> Vec<Check> {
     [
         flavour::checks(),
         verifier::checks(),
         quiet::checks(),
+        itself::checks(),
         loss::checks(),
+        load::checks(),
         reload::checks(),
         score::checks(),
-        itself::checks(),
         replay::checks(),
         real::checks(),
         ordinary::checks(),
-        load::checks(),
     ]
     .into_iter()
     .flatten()
@@ -155,4 +211,20 @@ pub fn all() -> Vec<(&'static str, Vec<Need>)> {
     let scenarios = scenarios().into_iter().map(|s| (s.name, s.needs));
     let checks = checks().into_iter().map(|c| (c.name, c.needs.to_vec()));
     scenarios.chain(checks).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::checks;
+
+    #[test]
+    fn checks_that_share_an_agent_are_side_by_side() {
+        let mut settings: Vec<_> = checks().iter().filter_map(|check| check.setting()).collect();
+        let names = |all: &[_]| all.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>();
+        settings.dedup();
+        let mut unique = names(&settings);
+        unique.sort();
+        unique.dedup();
+        assert_eq!(unique.len(), settings.len(), "{:?}", names(&settings));
+    }
 }

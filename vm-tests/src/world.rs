@@ -127,6 +127,8 @@ pub enum Need {
     Program(&'static str),
     /// A machine that is nobody's guest: programs are needed that do not travel. The page of kernels is not about it.
     Host,
+    /// Nothing: it is the same in both flavours, so of a kernel's two guests one does it, that of the function flavour.
+    OneFlavour,
     /// This processor (`x86_64`, `aarch64`): what is called does not exist elsewhere.
     Arch(&'static str),
 }
@@ -153,6 +155,10 @@ impl Need {
             ),
             Need::Program(name) => unless(executable(name).is_ok(), format!("{name} is not here")),
             Need::Host => unless(!world.guest, "a guest does not have the programs".into()),
+            Need::OneFlavour => unless(
+                !world.guest || world.flavour == Flavour::Function,
+                "it is the same in both flavours: asked once, in the guest of the function flavour".into(),
+            ),
             Need::Arch(_) => Ok(self.unmet_on(world.arch)),
         }
     }

@@ -127,10 +127,9 @@ impl Sensors {
     fn attempt_once(&mut self, open: &[(&'static Hook, &'static Variant)], reader: Option<&mut Reader>) -> Refusals {
         let mut refused = Refusals::new();
         let mut objects: BTreeMap<&'static str, BTreeSet<&'static str>> = BTreeMap::new();
-        let fault = faults::of_trampolines();
         let types = loader::KernelTypes::default();
         for (hook, variant) in open {
-            if let Some(why) = self.forbidden(hook, variant, fault) {
+            if let Some(why) = self.forbidden(hook, variant) {
                 refused.extend(self.wanted(variant).map(|program| (program, why.clone())));
                 continue;
             }
@@ -187,14 +186,14 @@ impl Sensors {
     }
 
     /// Why a variant is not even tried.
-    fn forbidden(&self, hook: &Hook, variant: &Variant, fault: Option<&str>) -> Option<String> {
+    fn forbidden(&self, hook: &Hook, variant: &Variant) -> Option<String> {
         if self.options.flavour.is_some_and(|only| only != variant.flavour) && hook.variants.len() > 1 {
             return Some("the other flavour is asked for".to_owned());
         }
         // Tracepoints need no trampoline: the only variant of a hook is one on tracepoints.
         // Who asks for the function flavour by name gets it.
         if variant.flavour == Flavour::Function && hook.variants.len() > 1 && self.options.flavour.is_none() {
-            return fault.map(str::to_owned);
+            return faults::of_trampolines().map(str::to_owned);
         }
         None
     }

@@ -58,6 +58,8 @@ pub struct Outcome {
     pub console: String,
     /// How long it ran, boot included.
     pub took: Duration,
+    /// How long the emulator kept processors busy for it; the rest of its time it waited, for its own timers or for a processor.
+    pub busy: Duration,
 }
 
 /// Boots `kernel` with `load` and waits for the end of its command.
@@ -79,7 +81,7 @@ pub fn run(kernel: &Kernel, load: &Load, options: &Options, scratch: &Path) -> R
         let show = options.show;
         thread::spawn(move || copy_console(out, show, log))
     });
-    let in_time = wait(&mut child, started + options.timeout)?;
+    let (in_time, busy) = wait(&mut child, started + options.timeout)?;
     let console = reader.and_then(|thread| thread.join().ok()).unwrap_or_default();
     let took = started.elapsed();
 
@@ -101,7 +103,12 @@ pub fn run(kernel: &Kernel, load: &Load, options: &Options, scratch: &Path) -> R
         Arch::Arm64 => on_console(&console).unwrap_or_default(),
     };
     match code.trim().parse() {
-        Ok(code) => Ok(Outcome { code, console, took }),
+        Ok(code) => Ok(Outcome {
+            code,
+            console,
+            took,
+            busy,
+        }),
         Err(_) => Err(Error(format!(
             "guest {} went down without reporting an exit code (kernel panic?){shown}",
             kernel.release
@@ -176,18 +183,32 @@ fn on_console(console: &str) -> Option<&str> {
         .map(|(_, code)| code)
 }
 
-fn wait(child: &mut Child, deadline: Instant) -> Result<bool> {
+/// Whether it ended in time, and how long it kept processors busy until shortly before.
+fn wait(child: &mut Child, deadline: Instant) -> Result<(bool, Duration)> {
+    let mut busy = Duration::ZERO;
     loop {
+        busy = processor_time(child.id()).unwrap_or(busy);
         if child.try_wait().context("waiting for qemu")?.is_some() {
-            return Ok(true);
+            return Ok((true, busy));
         }
         if Instant::now() >= deadline {
             child.kill().context("ending qemu")?;
             child.wait().context("waiting for qemu")?;
-            return Ok(false);
+            return Ok((false, busy));
         }
         thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// What a process has used of processors (utime and stime of proc(5)'s stat, the 12th and 13th field behind the name).
+fn processor_time(pid: u32) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+    let ticks: u64 = ticks.sum::<std::result::Result<_, _>>().ok()?;
+    Some(Duration::from_secs_f64(
+        ticks as f64 / rustix::param::clock_ticks_per_second() as f64,
+    ))
 }
 
 fn copy_console(mut from: impl Read, show: bool, mut log: Option<File>) -> String {
@@ -224,5 +245,20 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         // Nothing depends on it being gone.
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::processor_time;
+
+    #[test]
+    fn work_takes_processor_time() {
+        let mut sum = 0u64;
+        while processor_time(std::process::id()).unwrap().is_zero() {
+            sum = std::hint::black_box(sum + 1);
+        }
+        assert!(sum > 0);
+        assert_eq!(processor_time(u32::MAX), None);
     }
 }

@@ -33,6 +33,8 @@ pub struct Done {
     pub problem: Option<String>,
     /// Seconds, boot included.
     pub seconds: f64,
+    /// Seconds of processors that its emulator used.
+    pub busy: f64,
 }
 
 impl Done {
@@ -92,13 +94,14 @@ fn one(job: Job, options: &Options, cache: &Path, consoles: &Path) -> Done {
         };
         guest::run(&job.kernel, &load, &options, cache)
     });
-    let (console, problem, seconds) = match outcome {
+    let (console, problem, seconds, busy) = match outcome {
         Ok(outcome) => {
             let problem = (outcome.code > 1).then(|| format!("the runner ended with {}", outcome.code));
-            (outcome.console, problem, outcome.took.as_secs_f64())
+            let busy = outcome.busy.as_secs_f64();
+            (outcome.console, problem, outcome.took.as_secs_f64(), busy)
         }
         // It has the console.
-        Err(Error(text)) => (text.clone(), Some(text), options.timeout.as_secs_f64()),
+        Err(Error(text)) => (text.clone(), Some(text), options.timeout.as_secs_f64(), 0.0),
     };
     let lines = complete(Line::all(&console), &job.results());
     Done {
@@ -106,6 +109,7 @@ fn one(job: Job, options: &Options, cache: &Path, consoles: &Path) -> Done {
         costs: Cost::all(&console),
         problem,
         seconds,
+        busy,
         job,
     }
 }
@@ -119,6 +123,7 @@ pub fn earlier(jobs: Vec<Job>, cache: &Path) -> Vec<Done> {
             costs: Cost::all(&console),
             problem: None,
             seconds: 0.0,
+            busy: 0.0,
             job,
         })
     };

@@ -220,7 +220,7 @@ fn columns() -> impl Iterator<Item = Column> {
 }
 
 /// The cells of a table's rows, its head left out.
-fn rows_of(section: &str) -> impl Iterator<Item = Vec<&str>> {
+pub(super) fn rows_of(section: &str) -> impl Iterator<Item = Vec<&str>> {
     let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
     rows.map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
 }

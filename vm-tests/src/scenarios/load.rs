@@ -16,7 +16,7 @@ use crate::{
     metrics::Metrics,
     place::copy_program,
     scenario::{brief, fence, is_of_session, run_to_end},
-    scenarios::Check,
+    scenarios::{Check, Setting},
     verdict::Verdict,
     world::{Flavour, World},
 };
@@ -30,20 +30,28 @@ const PREEMPT: &str = "/sys/kernel/debug/sched/preempt";
 
 pub fn checks() -> Vec<Check> {
     vec![
-        Check::judged("load-records-are-whole-or-counted", load),
-        Check::judged("load-with-preempt-full-whole-or-counted", |world| {
-            preempted("full", world)
-        }),
-        Check::judged("load-with-preempt-lazy-whole-or-counted", |world| {
-            preempted("lazy", world)
-        }),
+        Check::shared(
+            "load-records-are-whole-or-counted",
+            Setting::Counting,
+            |agent, world| load("any", agent, world),
+        ),
+        Check::shared(
+            "load-with-preempt-full-whole-or-counted",
+            Setting::Counting,
+            |agent, world| preempted("full", agent, world),
+        ),
+        Check::shared(
+            "load-with-preempt-lazy-whole-or-counted",
+            Setting::Counting,
+            |agent, world| preempted("lazy", agent, world),
+        ),
     ]
 }
 
 /// What one thing that happened looks like in an alert: event, path and target, or event and program.
 type Deed = (String, String, String);
 
-fn preempted(mode: &str, world: &World) -> Result<Verdict> {
+fn preempted(mode: &str, agent: &Agent, world: &World) -> Result<Verdict> {
     let modes = fs::read_to_string(PREEMPT).unwrap_or_default();
     let (now, known) = (
         modes
@@ -65,20 +73,17 @@ fn preempted(mode: &str, world: &World) -> Result<Verdict> {
         ));
     }
     fs::write(PREEMPT, mode).context(PREEMPT)?;
-    let verdict = load(world);
+    let verdict = load(mode, agent, world);
     fs::write(PREEMPT, now).context(PREEMPT)?;
     verdict
 }
 
-fn load(world: &World) -> Result<Verdict> {
-    let rules = include_str!("../../rules/load.toml");
-    let agent = Agent::start(
-        "production",
-        &format!("defaults = false\n---\nalert_queue = 100000\n{rules}"),
-    )?;
-    let (directory, programs) = (agent.home.join("files"), agent.home.join("programs"));
-    set_up(&agent, &directory, &programs)?;
-    let before = agent.metrics()?;
+/// In a directory of the mode's own, because the agent knows those of the modes before.
+fn load(mode: &str, agent: &Agent, world: &World) -> Result<Verdict> {
+    let below = |name: &str| agent.home.join(name).join(mode);
+    let (directory, programs) = (below("load"), below("programs"));
+    set_up(agent, &directory, &programs)?;
+    let (before, earlier) = (agent.metrics()?, agent.alerts()?.len());
     let text = |path: &Path| path.display().to_string();
     let (threads, rounds) = (THREADS.to_string(), ROUNDS.to_string());
     let args = ["act", "churn", &text(&directory), &text(&programs), &threads, &rounds];
@@ -87,15 +92,15 @@ fn load(world: &World) -> Result<Verdict> {
     let mut files = made_files(&directory);
     let mut execs = made_programs(&programs);
     let (all_files, all_execs) = (files.len(), execs.len());
-    let lost = settled(&agent, &before, (all_files as u64, all_execs as u64), world)?;
+    let lost = settled(agent, &before, (all_files as u64, all_execs as u64), world)?;
     // What is told twice is told by now.
-    fence(&agent)?;
+    fence(agent)?;
     let me = text(&me()?);
-    for alert in agent.alerts()? {
+    for alert in agent.alerts()?.into_iter().skip(earlier) {
         let by = |executable: &str| alert["process"]["executable"] == executable;
         let wrong = |why: &str| Err(Error(format!("{why}: {} {}", brief(&alert), alert["file"])));
         let (left, right) = match alert["rule"].as_str() {
-            Some("load-files") if alert["file"]["path"] == text(&directory) => continue,
+            Some("load-files") if of_set_up(&alert, &directory) => continue,
             Some("load-files") => (&mut files, alert["process"]["pid"] == pid && by(&me)),
             // Its argument is the name of the directory that it lies in.
             Some("load-programs") => (
@@ -131,22 +136,37 @@ fn load(world: &World) -> Result<Verdict> {
             )));
         }
     }
-    agent.stop()?;
     Ok(Verdict::Seen)
 }
 
 /// The directory of the files, and a program for each time that one is run: all the same file, under names of their own.
 fn set_up(agent: &Agent, directory: &Path, programs: &Path) -> Result<()> {
-    fs::create_dir(directory).context(directory.display())?;
-    fs::create_dir(programs).context(programs.display())?;
-    let program = copy_program("true", &agent.home)?;
+    let told =
+        |agent: &Agent| -> Result<u64> { Ok(agent.metrics()?.sum("lapwing_alerts_total", &[("rule", "load-files")])) };
+    for made in [agent.home.join("load").as_path(), directory] {
+        if made.is_dir() {
+            continue;
+        }
+        let before = told(agent)?;
+        fs::create_dir(made).context(made.display())?;
+        agent.wait_until("the set-up's directory is told", SETTLE, |agent| {
+            Ok(told(agent)? == before + 1)
+        })?;
+    }
+    fs::create_dir_all(programs).context(programs.display())?;
+    let program = copy_program("true", programs)?;
     for (thread, round) in rounds().filter(|(_, round)| round % churn::PROGRAM_EVERY == 0) {
         let path = programs.join(churn::program(thread, round));
         fs::create_dir(programs.join(churn::name(thread, round))).context(path.display())?;
         fs::hard_link(&program, &path).context(path.display())?;
     }
-    let told = |agent: &Agent| Ok(agent.metrics()?.sum("lapwing_alerts_total", &[("rule", "load-files")]) == 1);
-    agent.wait_until("the set-up's directory is told", SETTLE, told)
+    Ok(())
+}
+
+/// Whether it is about the making of the directory itself, or of that above.
+fn of_set_up(alert: &Value, directory: &Path) -> bool {
+    let path = alert.pointer("/file/path").and_then(Value::as_str);
+    path.is_some_and(|path| directory.starts_with(path))
 }
 
 fn argument_below(programs: &Path, alert: &Value) -> PathBuf {

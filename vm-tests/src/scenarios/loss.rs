@@ -9,8 +9,9 @@ use crate::{
     metrics::Metrics,
     place::copy_program,
     scenario::{fence, run_to_end},
-    scenarios::Check,
-    world::{GUEST, WANTED},
+    scenarios::{Check, Setting},
+    verdict::Verdict,
+    world::{GUEST, WANTED, World},
 };
 
 const PROCESSES: u64 = 5_000;
@@ -21,10 +22,23 @@ const SETTLE: Duration = Duration::from_secs(10);
 
 pub fn checks() -> Vec<Check> {
     vec![
-        Check::new("processes-are-all-seen-or-counted", processes),
-        Check::new("20000-file-operations-are-all-seen-or-counted", operations),
         Check::new("what-a-full-ring-loses-is-counted", full_ring),
+        Check::shared("processes-are-all-seen-or-counted", Setting::Counting, processes),
+        Check::shared(
+            "20000-file-operations-are-all-seen-or-counted",
+            Setting::Counting,
+            operations,
+        ),
     ]
+}
+
+/// The agent of all that is counted, and of the loads whose records are looked at one by one.
+pub(super) fn start() -> Result<Agent> {
+    let rules = counting("alert_queue = 100000", ALL);
+    Agent::start(
+        "production",
+        &format!("{rules}\n{}", include_str!("../../rules/load.toml")),
+    )
 }
 
 /// Rules that count: no points, no alerts. The directory is the run's own, so that nobody else's acts are counted.
@@ -39,31 +53,29 @@ fn counting(agent_keys: &str, access: &str) -> String {
 const ALL: &str = r#"["create", "write", "permission", "delete"]"#;
 
 /// Each is an exec and an exit with code 1.
-fn processes() -> Result<()> {
+fn processes(agent: &Agent, _: &World) -> Result<Verdict> {
     let made = match Path::new(GUEST).is_dir() {
         true => PROCESSES_OF_GUEST,
         false => PROCESSES,
     };
-    let agent = Agent::start("production", &counting("", ALL))?;
     let program = copy_program("false", &agent.home)?;
     let before = agent.metrics()?;
     run_to_end(&Act::new(
         me()?,
         &["act", "spawn", &made.to_string(), &program.display().to_string()],
     ))?;
-    fence(&agent)?;
+    fence(agent)?;
     for rule in ["count-execs", "count-exits"] {
-        settled(&agent, &before, rule, "process", made)?;
+        settled(agent, &before, rule, "process", made)?;
     }
-    agent.stop()
+    Ok(Verdict::Seen)
 }
 
-fn operations() -> Result<()> {
-    let agent = Agent::start("production", &counting("", ALL))?;
+fn operations(agent: &Agent, _: &World) -> Result<Verdict> {
     // The set-up's own: mkdir, create, append.
-    let before = made(&agent, "files", OPERATIONS, 3)?;
-    settled(&agent, &before, "count-files", "file", OPERATIONS)?;
-    agent.stop()
+    let before = made(agent, "files", OPERATIONS, 3)?;
+    settled(agent, &before, "count-files", "file", OPERATIONS)?;
+    Ok(Verdict::Seen)
 }
 
 /// A ring far too small, drained too seldom. Only successful opens for writing are asked for: these the kernel can tell from all else in

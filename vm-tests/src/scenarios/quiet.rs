@@ -1,4 +1,4 @@
-//! Silence: on an idle host the production default says nothing.
+//! Silence: on an idle host the production default says nothing, also when its own output is watched besides.
 
 use std::{thread, time::Duration};
 
@@ -6,21 +6,22 @@ use crate::{
     agent::Agent,
     error::{Error, Result},
     scenario::{brief, fence, session_alerts},
-    scenarios::Check,
+    scenarios::{Check, Setting},
+    verdict::Verdict,
+    world::World,
 };
 
 /// A minute in CI; `LAPWING_IDLE_SECONDS=600` for the ten minutes that the noise budget is about.
 const IDLE: Duration = Duration::from_secs(60);
 
 pub fn checks() -> Vec<Check> {
-    vec![Check::new("idle-production-is-silent", idle)]
+    vec![Check::shared("idle-production-is-silent", Setting::Production, idle)]
 }
 
-fn idle() -> Result<()> {
+fn idle(agent: &Agent, _: &World) -> Result<Verdict> {
     let seconds = std::env::var("LAPWING_IDLE_SECONDS")
         .ok()
         .and_then(|text| text.parse().ok());
-    let agent = Agent::start("production", "")?;
     thread::sleep(seconds.map_or(IDLE, Duration::from_secs));
     let alerts = agent.alerts()?;
     if !alerts.is_empty() {
@@ -32,9 +33,9 @@ fn idle() -> Result<()> {
         )));
     }
     // It was silent because nothing happened, not because it was deaf.
-    fence(&agent)?;
-    if session_alerts(&agent, std::process::id())?.is_empty() {
+    fence(agent)?;
+    if session_alerts(agent, std::process::id())?.is_empty() {
         return Err(Error("no alert of this program's children".into()));
     }
-    agent.stop()
+    Ok(Verdict::Seen)
 }

@@ -15,7 +15,9 @@ use crate::{
     error::{Context, Error, Result},
     place::Place,
     scenario::{Expected, FEW_RULES, check, observe},
-    scenarios::Check,
+    scenarios::{Check, Setting},
+    verdict::Verdict,
+    world::World,
 };
 
 const BOUND: Duration = Duration::from_secs(10);
@@ -24,8 +26,13 @@ const GENEROUS: Duration = Duration::from_secs(60);
 
 pub fn checks() -> Vec<Check> {
     vec![
-        Check::new("reload-good-and-bad", reload),
-        Check::new("reload-attaches-sensors-with-the-capabilities-left", sensors),
+        // First, because it has to be the agent's first reload.
+        Check::shared(
+            "reload-attaches-sensors-with-the-capabilities-left",
+            Setting::Few,
+            sensors,
+        ),
+        Check::shared("reload-good-and-bad", Setting::Few, reload),
     ]
 }
 
@@ -36,14 +43,24 @@ fn watch(id: &str, path: &Path) -> String {
     )
 }
 
-fn reload() -> Result<()> {
+/// Gives the agent another configuration, and waits until it goes by that.
+pub(super) fn reloaded(agent: &Agent, config: &str) -> Result<()> {
+    agent.write_config(config)?;
+    let loads = agent.metrics()?.sum("lapwing_config_loads_total", &[]);
+    agent.signal(Signal::HUP)?;
+    agent.wait_until("lapwing_config_loads_total rises", BOUND, |agent| {
+        Ok(agent.metrics()?.sum("lapwing_config_loads_total", &[]) > loads)
+    })
+}
+
+fn reload(agent: &Agent, _: &World) -> Result<Verdict> {
     let (first, second) = (Place::new("reload-first")?, Place::new("reload-second")?);
     let one = format!(
         "{FEW_RULES}[score]\nhost_threshold = 1000000\n{}",
         watch("first", &first.plain)
     );
     let both = format!("{one}{}", watch("second", &second.plain));
-    let agent = Agent::start("production", &one)?;
+    reloaded(agent, &one)?;
     let touch = |place: &Place, name: &str| Act::new("touch", &[&place.plain.join(name).display().to_string()]);
     let seen = |rule: &'static str| {
         [Expected {
@@ -54,17 +71,12 @@ fn reload() -> Result<()> {
         }]
     };
 
-    check(&seen("first"), &observe(&agent, &touch(&first, "a"), 1)?)?;
-    check(&[], &observe(&agent, &touch(&second, "a"), 0)?)?;
+    check(&seen("first"), &observe(agent, &touch(&first, "a"), 1)?)?;
+    check(&[], &observe(agent, &touch(&second, "a"), 0)?)?;
 
-    agent.write_config(&both)?;
-    let loads = agent.metrics()?.sum("lapwing_config_loads_total", &[]);
-    agent.signal(Signal::HUP)?;
-    agent.wait_until("lapwing_config_loads_total rises", BOUND, |agent| {
-        Ok(agent.metrics()?.sum("lapwing_config_loads_total", &[]) > loads)
-    })?;
-    check(&seen("first"), &observe(&agent, &touch(&first, "b"), 1)?)?;
-    check(&seen("second"), &observe(&agent, &touch(&second, "b"), 1)?)?;
+    reloaded(agent, &both)?;
+    check(&seen("first"), &observe(agent, &touch(&first, "b"), 1)?)?;
+    check(&seen("second"), &observe(agent, &touch(&second, "b"), 1)?)?;
 
     agent.write_config(&format!("{one}[[file.watch]]\nid = \"broken\"\npath = 7\n"))?;
     agent.signal(Signal::HUP)?;
@@ -74,22 +86,21 @@ fn reload() -> Result<()> {
     agent.wait_until("the log names the file", BOUND, |agent| {
         Ok(agent.log().contains("config.toml"))
     })?;
-    check(&seen("first"), &observe(&agent, &touch(&first, "c"), 1)?)?;
-    check(&seen("second"), &observe(&agent, &touch(&second, "c"), 1)?)?;
-    agent.stop()
+    check(&seen("first"), &observe(agent, &touch(&first, "c"), 1)?)?;
+    check(&seen("second"), &observe(agent, &touch(&second, "c"), 1)?)?;
+    Ok(Verdict::Seen)
 }
 
 /// Rules that need sensors which were not attached when capabilities were dropped.
-fn sensors() -> Result<()> {
+fn sensors(agent: &Agent, _: &World) -> Result<Verdict> {
     let place = Place::new("reload-sensors")?;
-    let agent = Agent::start("production", FEW_RULES)?;
     let is_ok = |agent: &Agent, sensor: &str| -> Result<bool> {
         Ok(agent
             .metrics()?
             .sum("lapwing_sensor_state", &[("sensor", sensor), ("state", "ok")])
             == 1)
     };
-    if is_ok(&agent, "file")? || is_ok(&agent, "network")? {
+    if is_ok(agent, "file")? || is_ok(agent, "network")? {
         return Err(Error("a sensor is attached that no rule needs".into()));
     }
     let listener = TcpListener::bind("127.0.0.1:0").context("bind")?;
@@ -114,7 +125,7 @@ fn sensors() -> Result<()> {
         agent.wait_until(&format!("the {sensor} sensor is attached"), GENEROUS, |agent| {
             is_ok(agent, sensor)
         })?;
-        check(&made, &observe(&agent, &touch(sensor), 1)?)?;
+        check(&made, &observe(agent, &touch(sensor), 1)?)?;
     }
     let mut client = TcpStream::connect(address).context("connect")?;
     let (mut server, _) = listener.accept().context("accept")?;
@@ -132,5 +143,5 @@ fn sensors() -> Result<()> {
             agent.log_end()
         )));
     }
-    agent.stop()
+    Ok(Verdict::Seen)
 }

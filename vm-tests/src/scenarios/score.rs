@@ -1,6 +1,6 @@
 //! Scores and folding, on the running agent: three matches of 40 alert at the third, and repeats are one summary.
 
-use std::{fs, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
 
 use serde_json::Value;
 
@@ -9,24 +9,28 @@ use crate::{
     agent::Agent,
     error::{Context, Error, Result},
     scenario::{FEW_RULES, brief, fence, session_alerts},
-    scenarios::Check,
+    scenarios::{Check, Setting, reload::reloaded},
+    verdict::Verdict,
+    world::World,
 };
 
 pub fn checks() -> Vec<Check> {
     vec![
-        Check::new("three-matches-of-40-alert-at-the-third", third_of_40),
-        Check::new("repeats-become-one-summary", summary),
+        Check::shared("three-matches-of-40-alert-at-the-third", Setting::Few, third_of_40),
+        Check::shared("repeats-become-one-summary", Setting::Few, summary),
     ]
 }
 
-fn start(score: &str, keys: &str) -> Result<Agent> {
+/// Has the agent watch a directory by these keys; the directory.
+fn set_up(agent: &Agent, score: &str, keys: &str) -> Result<PathBuf> {
     let watch = "[[file.watch]]\nid = \"heavy\"\npath = \"{home}/heavy\"\nrecursive = true\nseverity = \"medium\"\n";
-    let agent = Agent::start(
-        "production",
+    reloaded(
+        agent,
         &format!("{FEW_RULES}[score]\nhost_threshold = 1000000\n{score}\n{watch}{keys}"),
     )?;
-    fs::create_dir(agent.home.join("heavy")).context("mkdir")?;
-    Ok(agent)
+    let heavy = agent.home.join("heavy");
+    fs::create_dir_all(&heavy).context("mkdir")?;
+    Ok(heavy)
 }
 
 /// Runs a line of shell in one session and waits for so many alerts of it.
@@ -41,18 +45,13 @@ fn alerts_of(agent: &Agent, line: &str, count: usize, bound: Duration) -> Result
     session_alerts(agent, pid)
 }
 
-fn third_of_40() -> Result<()> {
-    let agent = start("", "access = [\"create\"]\npoints = 40\n")?;
-    let heavy = agent.home.join("heavy").display().to_string();
-    let two = alerts_of(
-        &agent,
-        &format!("cd {heavy} && : >a && : >b"),
-        2,
-        Duration::from_secs(2),
-    )?;
+fn third_of_40(agent: &Agent, _: &World) -> Result<Verdict> {
+    let heavy = set_up(agent, "", "access = [\"create\"]\npoints = 40\n")?;
+    let heavy = heavy.display();
+    let two = alerts_of(agent, &format!("cd {heavy} && : >a && : >b"), 2, Duration::from_secs(2))?;
     expect(&two, &[("heavy", 1), ("heavy", 1)])?;
     let three = alerts_of(
-        &agent,
+        agent,
         &format!("cd {heavy} && : >c && : >d && : >e"),
         4,
         Duration::from_secs(2),
@@ -71,17 +70,16 @@ fn third_of_40() -> Result<()> {
             "the score alert lists {contributions} contributions, not 3: {score}"
         )));
     }
-    agent.stop()
+    Ok(Verdict::Seen)
 }
 
-fn summary() -> Result<()> {
-    let agent = start("fold_window = \"2s\"", "access = [\"write\"]\npoints = 0\n")?;
-    let heavy = agent.home.join("heavy").display().to_string();
-    fs::write(agent.home.join("heavy/log"), "").context("log")?;
-    let line = format!("cd {heavy} && for n in 1 2 3 4; do echo $n >>log; done");
-    let found = alerts_of(&agent, &line, 2, Duration::from_secs(6))?;
+fn summary(agent: &Agent, _: &World) -> Result<Verdict> {
+    let heavy = set_up(agent, "fold_window = \"2s\"", "access = [\"write\"]\npoints = 0\n")?;
+    fs::write(heavy.join("log"), "").context("log")?;
+    let line = format!("cd {} && for n in 1 2 3 4; do echo $n >>log; done", heavy.display());
+    let found = alerts_of(agent, &line, 2, Duration::from_secs(6))?;
     expect(&found, &[("heavy", 1), ("heavy", 3)])?;
-    agent.stop()
+    Ok(Verdict::Seen)
 }
 
 /// Rules and counts, in any order.

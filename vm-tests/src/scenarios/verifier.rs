@@ -4,13 +4,15 @@ use crate::{
     error::{Error, Result},
     scenarios::Check,
     verifier::{Cost, within_budget},
+    world::Need,
 };
 
 /// So many programs at least are measured where everything is refused that can be.
 const FEWEST: usize = 10;
 
 pub fn checks() -> Vec<Check> {
-    vec![Check::new("verifier-cost-is-within-its-budget", budget)]
+    // All programs are measured, those of the other flavour too.
+    vec![Check::new("verifier-cost-is-within-its-budget", budget).needs(&[Need::OneFlavour])]
 }
 
 fn budget() -> Result<()> {
