@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use lapwing_engine::event::{Event, Room, Segment, Sensor};
+use lapwing_engine::event::{Boxes, Event, Room, Sensor};
 
 use crate::{
     decode::{WatchNames, decode_into},
@@ -82,8 +82,7 @@ impl Reader {
     }
 
     /// Takes back the boxes of segments that nobody needs any more, for the next ones.
-    #[allow(clippy::vec_box, reason = "the boxes are what is kept")]
-    pub fn reuse(&mut self, boxes: Vec<Box<Segment>>) {
+    pub fn reuse(&mut self, boxes: Boxes) {
         self.room.reuse(boxes);
     }
 

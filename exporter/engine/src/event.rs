@@ -12,7 +12,7 @@ mod value;
 
 use serde::{Deserialize, Serialize};
 
-pub use carried::{Carried, Room};
+pub use carried::{Boxes, Carried, Room};
 pub use file::{Access, FileEvent, FileOp, ObjectKey, RawPath};
 pub use network::{Direction, Endpoints, FlowChange, FlowEvent, FlowKey, FlowTotals, Segment, TlsData, Way, tcp};
 pub use process::{

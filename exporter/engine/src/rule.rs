@@ -33,7 +33,7 @@ use meter::Meter;
 use moment::Moment;
 use watch::Watches;
 
-pub use network::{Held, Needs, Wants};
+pub use network::{Held, Needs, Readers, Wants};
 pub(crate) use sieve::{Sieve, Sifted};
 pub use types::{Finding, Matches, RuleError, RuleId, RuleInfo};
 

@@ -22,6 +22,7 @@ const RESPONSE_HEADERS: &str = "Server: nginx/1.22.1\r\nDate: Sat, 21 Nov 2026 1
 pub type Turns = Vec<(Way, Vec<u8>)>;
 
 /// A shape of traffic: its name, what is said, and how many exchanges that is.
+#[derive(Clone)]
 pub struct Load {
     pub name: &'static str,
     pub turns: Turns,

@@ -5,7 +5,7 @@
 //! and 300 bytes, `upload` forms of 100 KiB, `download` bodies of 8 MiB, which are passed over after their first 512 KiB, `chunked` 64 KiB
 //! in chunks of 4 KiB, `gzip` 20 KiB packed to some hundred bytes, which are unpacked. Segments are as large as Ethernet's (1448 bytes of
 //! payload) and as the kernel's super-packets (up to 64 KiB). `observe` is the whole of [`Engine::observe`] with the rules that the program
-//! ships: segments in, alerts out, of which this traffic makes none; `both ends` is what is left of small exchanges whose client and server
+//! ships: segments in, alerts out, of which this traffic makes none; `both ends` (and `server's end`) is what is left of small exchanges whose client and server
 //! are both on this host: one packet a request for each end, no response (an element is one request, judged twice). Throughput is payload as it passed, both directions, on one core;
 //! an element is one request with its response.
 
@@ -98,15 +98,17 @@ fn observing(criterion: &mut Criterion) {
             );
         }
     }
-    for load in load::asked() {
+    let ends = load::asked().map(|load| [("both ends", 2, load.clone()), ("server's end", 1, load)]);
+    for (end, count, load) in ends.into_iter().flatten() {
         group.throughput(throughput(&load));
-        let (before, events) = both_ends(&load);
+        let (before, mut events) = both_ends(&load);
+        events.retain(|event| count == 2 || !is_clients(event));
         let (mut engine, mut alerts) = (Engine::new(rules.clone(), Settings::default()), Vec::new());
         before.iter().for_each(|event| engine.observe(event, &mut alerts));
-        group.bench_function(format!("{}, both ends", load.name), |bencher| {
+        group.bench_function(format!("{}, {end}", load.name), |bencher| {
             bencher.iter(|| events.iter().for_each(|event| engine.observe(event, &mut alerts)));
         });
-        assert_eq!(engine.streams().requests % (2 * load.turns.len() as u64), 0);
+        assert_eq!(engine.streams().requests % (count * load.turns.len() as u64), 0);
         let odd = engine.streams().malformed + engine.streams().partial + engine.streams().desynchronised;
         assert_eq!((odd, alerts.len()), (0, 0));
     }
@@ -139,6 +141,15 @@ fn both_ends(load: &Load) -> (Vec<Event>, Vec<Event>) {
     }));
     events.extend(flows(FlowChange::Closed));
     (before, events)
+}
+
+/// Of the client's end of the connection.
+fn is_clients(event: &Event) -> bool {
+    match &event.body {
+        Body::Flow(flow) => flow.direction == Direction::Outgoing,
+        Body::Segment(segment) => segment.direction == Direction::Outgoing,
+        _ => false,
+    }
 }
 
 fn throughput(load: &Load) -> Throughput {

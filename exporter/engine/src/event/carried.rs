@@ -16,13 +16,16 @@ const MOST_BOXES: usize = 1024;
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Carried(bytes::Bytes);
 
+/// Boxes of segments that nobody needs any more.
+#[allow(clippy::vec_box, reason = "the boxes are what is kept")]
+pub type Boxes = Vec<Box<Segment>>;
+
 /// Room for segments, so that not each of them asks the allocator: they are made in one thread and given up in another, at which allocators
 /// are slow.
 #[derive(Debug, Default)]
 pub struct Room {
     shared: BytesMut,
-    #[allow(clippy::vec_box, reason = "the boxes are what is kept")]
-    boxes: Vec<Box<Segment>>,
+    boxes: Boxes,
 }
 
 impl Room {
@@ -50,8 +53,7 @@ impl Room {
     }
 
     /// Takes back the boxes of segments that nobody needs any more.
-    #[allow(clippy::vec_box, reason = "the boxes are what is kept")]
-    pub fn reuse(&mut self, boxes: Vec<Box<Segment>>) {
+    pub fn reuse(&mut self, boxes: Boxes) {
         let room = MOST_BOXES.saturating_sub(self.boxes.len());
         self.boxes.extend(boxes.into_iter().take(room));
     }

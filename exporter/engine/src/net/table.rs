@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     event::{Body, BootTime, Event, Flavour, FlowChange, FlowEvent, FlowKey, Header, ProcessKey, Segment},
-    rule::{Needs, Wants},
+    rule::{Needs, Readers, Wants},
     spec::NetworkSettings,
 };
 
@@ -264,14 +264,17 @@ impl Flows {
         }
         self.conversations += u64::from(!flow.converses());
         let was_waiting = flow.waiting;
-        let unread = wants.as_mut().is_some_and(|wants| !flow.wants_payload(event, wants));
-        let mut made = Made::new(header, &mut self.told, out).by(wants);
+        let readers = match &mut wants {
+            Some(wants) => flow.readers(event, wants),
+            None => Readers::Any,
+        };
+        let mut made = Made::new(header, &mut self.told, out).by(wants, readers);
         flow.converse(
             &self.conversation,
             &mut self.budget,
             &mut made,
             |conversation, budget, messages| {
-                conversation.unread(unread);
+                conversation.unread(readers == Readers::None);
                 conversation.segment(segment, budget, messages);
                 conversation.unread(false);
             },

@@ -4,7 +4,7 @@ mod appetite;
 mod asked;
 mod wants;
 
-pub use self::wants::Wants;
+pub use self::wants::{Readers, Wants};
 use self::{appetite::Appetites, asked::Asked};
 use super::{Condition, Finding, Found, RuleId, Sieve, skip::Skip};
 use crate::{

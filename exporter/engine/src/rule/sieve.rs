@@ -73,6 +73,12 @@ impl Sieve {
         whole.is_some_and(|whole| whole.is_silent(known, request, scratch))
     }
 
+    /// Whether something of these parts is in the payload.
+    pub fn finds(&self, parts: &[usize], payload: &[u8]) -> bool {
+        let mut parts = parts.iter().map(|part| self.parts.get(*part));
+        parts.any(|part| part.is_none_or(|part| part.is_in_payload(payload)))
+    }
+
     /// Whether the check there is certainly false.
     pub fn rules_out(&self, place: Place, context: &Context<'_>, sifted: &mut Sifted) -> bool {
         self.look(place.part, context, sifted);

@@ -11,7 +11,7 @@ use std::{
 use lapwing_engine::{
     alert::Alert,
     engine::{AlertSeries, Engine},
-    event::{Body, BootTime, Carried, Event, Segment},
+    event::{Body, BootTime, Boxes, Carried, Event},
     mask::Masks,
     reorder::Reorder,
 };
@@ -78,9 +78,8 @@ impl Detector {
     }
 
     /// Until [`Input::Stop`], or until nobody is left to send.
-    #[allow(clippy::vec_box, reason = "the boxes are what is given back")]
-    pub(super) fn run(mut self, inbox: &Receiver<Input>, reader: &SyncSender<Vec<Box<Segment>>>) -> Ended {
-        let mut spent = Vec::new();
+    pub(super) fn run(mut self, inbox: &Receiver<Input>, reader: &SyncSender<Boxes>) -> Ended {
+        let mut spent = Boxes::new();
         loop {
             match inbox.recv_timeout(REORDER_WINDOW) {
                 Ok(Input::Events(batch)) => batch.into_iter().for_each(|event| self.accept(event)),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use lapwing_bpf::Reader;
-use lapwing_engine::event::Segment;
+use lapwing_engine::event::Boxes;
 
 use super::{BATCH, Input};
 
@@ -23,7 +23,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub fn run(
     mut reader: Reader,
     engine: &SyncSender<Input>,
-    spent: &Receiver<Vec<Box<Segment>>>,
+    spent: &Receiver<Boxes>,
     stop: &AtomicBool,
     pause: Duration,
 ) {

@@ -13,7 +13,7 @@ use crate::{
         Body, BootTime, Direction, Endpoints, Event, FlowKey, FlowTotals, Header, Payload, ProcessKey, Segment, Told,
         Traffic, Way, tcp,
     },
-    rule::{RuleId, Wants},
+    rule::{Readers, RuleId, Wants},
 };
 
 /// Most requests whose number is kept until their response comes.
@@ -67,6 +67,7 @@ pub(super) struct Made<'a> {
     out: &'a mut Vec<Event>,
     /// None: all of it is made, for it is not certain yet who did it, or the occasion is rare.
     wants: Option<Wants<'a>>,
+    readers: Readers,
 }
 
 impl<'a> Made<'a> {
@@ -76,12 +77,22 @@ impl<'a> Made<'a> {
             told,
             out,
             wants: None,
+            readers: Readers::Any,
         }
     }
 
     /// The same without what no rule can match.
-    pub fn by(self, wants: Option<Wants<'a>>) -> Made<'a> {
-        Made { wants, ..self }
+    pub fn by(self, wants: Option<Wants<'a>>, readers: Readers) -> Made<'a> {
+        Made { wants, readers, ..self }
+    }
+
+    /// Whether some rule could match the payload.
+    fn is_payload_read(&self, payload: &[u8], direction: Direction) -> bool {
+        match (self.readers, &self.wants) {
+            (Readers::None, _) => false,
+            (Readers::Seekers, Some(wants)) => wants.finds(payload, direction),
+            (Readers::Seekers, None) | (Readers::Any, _) => true,
+        }
     }
 
     fn next_number(&mut self) -> u64 {
@@ -122,8 +133,8 @@ pub(super) struct Flow {
     pending: VecDeque<(Arc<Request>, u64)>,
     /// The rules that have found something in its payload.
     found: Vec<RuleId>,
-    /// When no rule could match its payload: the revision, whose it was, and its direction.
-    unread: Option<(u64, ProcessKey, Direction)>,
+    /// Who reads its payload, at this revision, of this owner and direction.
+    readers: Option<(u64, ProcessKey, Direction, Readers)>,
 }
 
 impl Flow {
@@ -151,7 +162,7 @@ impl Flow {
             conversation: None,
             pending: VecDeque::new(),
             found: Vec::new(),
-            unread: None,
+            readers: None,
         }
     }
 
@@ -182,17 +193,21 @@ impl Flow {
         self.endpoints = endpoints.or(self.endpoints);
     }
 
-    /// Whether some rule could match its payload. Asked anew only when something has changed.
-    pub fn wants_payload(&mut self, event: &Event, wants: &mut Wants<'_>) -> bool {
-        let now = Some((wants.revision(), self.owner, self.direction));
-        if self.unread == now {
-            return false;
-        }
+    /// Which rules could match its payload. Asked anew only when something has changed.
+    pub fn readers(&mut self, event: &Event, wants: &mut Wants<'_>) -> Readers {
         // Of whom the event is not, or whose direction its messages may still tell, cannot be said.
-        let certain = self.owner == event.header.process && self.direction != Direction::Unknown;
-        let wanted = !certain || wants.payload(event, self.direction);
-        self.unread = if wanted { None } else { now };
-        wanted
+        if self.owner != event.header.process || self.direction == Direction::Unknown {
+            return Readers::Any;
+        }
+        let (revision, owner, direction) = (wants.revision(), self.owner, self.direction);
+        match self.readers {
+            Some((then, whose, way, readers)) if (then, whose, way) == (revision, owner, direction) => readers,
+            _ => {
+                let readers = wants.payload(event, direction);
+                self.readers = Some((revision, owner, direction, readers));
+                readers
+            }
+        }
     }
 
     /// Notes that a rule has found something in its payload; whether that is the first time.
@@ -263,8 +278,9 @@ impl Flow {
         let mut messages = std::mem::take(&mut made.told.messages);
         for message in messages.drain(..) {
             match message {
-                // Nobody reads it.
-                Message::Payload { bytes, .. } if bytes.is_empty() => drop(made.next_number()),
+                Message::Payload { bytes, .. } if !made.is_payload_read(&bytes, self.direction) => {
+                    made.next_number();
+                }
                 Message::Payload { way, offset, bytes } => {
                     self.push(None, Told::Payload(Payload { way, offset, bytes }), made);
                 }

@@ -1,6 +1,6 @@
 //! Which rules an event is worth asking.
 
-use super::super::index::Index;
+use super::{super::index::Index, Readers};
 use crate::{
     field::{Context, Scratch},
     net::http::Request,
@@ -39,9 +39,18 @@ impl Asked {
         self.always.is_empty() && (self.parts.is_empty() || sieve.is_silent(&self.parts, request, scratch))
     }
 
-    /// Whether some rule could match an event that the context's process did, of which nothing else is known.
-    pub fn could_match(&self, process: &Context<'_>) -> bool {
-        self.all.could_match(process)
+    /// Which rules could match an event that the context's process did, of which nothing else is known.
+    pub fn readers(&self, process: &Context<'_>) -> Readers {
+        match (self.all.could_match(process), self.always.could_match(process)) {
+            (false, _) => Readers::None,
+            (true, false) => Readers::Seekers,
+            (true, true) => Readers::Any,
+        }
+    }
+
+    /// Whether something of what rules look for is in the payload.
+    pub fn finds(&self, sieve: &Sieve, payload: &[u8]) -> bool {
+        sieve.finds(&self.parts, payload)
     }
 
     /// Adds to `out` the rules that the event could match, in order.

@@ -9,6 +9,17 @@ use crate::{
     spec::NetworkEvent,
 };
 
+/// Which rules could match the payload of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    /// None.
+    None,
+    /// Only those that look for something in it: see [`Wants::finds`].
+    Seekers,
+    /// Others too.
+    Any,
+}
+
 /// Answers for the rules, at one event.
 #[derive(Debug)]
 pub struct Wants<'a> {
@@ -39,10 +50,19 @@ impl<'a> Wants<'a> {
         self.revision
     }
 
-    /// Whether some rule could match what a connection of this direction carries, by what is known of the event's process.
-    pub fn payload(&mut self, event: &Event, direction: Direction) -> bool {
+    /// Which rules could match what a connection of this direction carries, by what is known of the event's process.
+    pub fn payload(&mut self, event: &Event, direction: Direction) -> Readers {
         let asked = &self.rules.by_event[NetworkEvent::Payload as usize][direction as usize];
-        self.rules.thorough || asked.could_match(&Context::new(event, self.table, self.scratch))
+        match self.rules.thorough {
+            true => Readers::Any,
+            false => asked.readers(&Context::new(event, self.table, self.scratch)),
+        }
+    }
+
+    /// Whether something of what rules look for is in the payload.
+    pub fn finds(&self, payload: &[u8], direction: Direction) -> bool {
+        let asked = &self.rules.by_event[NetworkEvent::Payload as usize][direction as usize];
+        asked.finds(&self.rules.sieve, payload)
     }
 
     /// Whether some rule could match the request.

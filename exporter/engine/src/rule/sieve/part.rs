@@ -103,6 +103,11 @@ impl Part {
         any
     }
 
+    /// Whether something is in the payload.
+    pub fn is_in_payload(&self, payload: &[u8]) -> bool {
+        self.haystack == Haystack::Payload && self.look_at(payload, &mut |_| {})
+    }
+
     /// The needles, as they are looked for.
     pub fn needles(&self) -> impl Iterator<Item = &Vec<u8>> + Clone {
         self.needles.iter().map(|(needle, _)| needle)

@@ -52,7 +52,7 @@ impl Whole {
         parts.all(|part| {
             let is_out = match part.haystack {
                 Haystack::Target => !any && !has_escapes(request.target()),
-                Haystack::Head => !any && !(self.decoded && has_escapes(head)),
+                Haystack::Head => !(any || self.decoded && has_escapes(head)),
                 Haystack::Args => !request.may_have_args(),
                 Haystack::Body => request.body.bytes.is_empty(),
                 Haystack::Header(_) | Haystack::Host => false,
