@@ -136,11 +136,14 @@ impl Agent {
     pub fn wait_until(&self, what: &str, bound: Duration, mut done: impl FnMut(&Agent) -> Result<bool>) -> Result<()> {
         let bound = patient(bound);
         let deadline = Instant::now() + bound;
+        let mut pause = Duration::from_millis(10);
         while !done(self)? {
             if Instant::now() > deadline {
                 return Err(Error(format!("not within {bound:?}: {what}\n{}", self.log_end())));
             }
-            thread::sleep(Duration::from_millis(10));
+            thread::sleep(pause);
+            // What takes long is asked less often: in a guest a scrape takes the agent the time in which it would get ready.
+            pause = (pause * 5 / 4).min(Duration::from_millis(100));
         }
         Ok(())
     }

@@ -248,11 +248,12 @@ const INTRODUCTION: &str = "# What Lapwing sees on which kernel
 
 Written by runs of the scenarios of `vm-tests/src/scenarios/` on these stock Debian kernels under QEMU, with all hooks in the function flavour and again with
 all in the system-call flavour. `make vm PAGE=1` runs everything anew; a run of some (`KERNEL=`, `SCENARIO=`, `FLAVOUR=`) changes what it ran. Do not edit it.
+On x86_64 a guest gets the programs that `cargo build --release` makes, as they are, with the shared libraries that they load; for arm64 they are built static.
 
 * **seen**: exactly the expected alerts came, complete, and none for the twin that looks alike.
 * **partial**: the alerts came, and name fields that this kernel or flavour tells in part only.
 * **not seen**: nothing is told; the scenario checks that too.
-* **n/a**: the kernel or the guest has no such thing; nothing was tried.
+* **n/a**: the kernel or the guest has no such thing, or it is asked in the guest of the other flavour; nothing was tried.
 * **not run**: nobody ran it there since the scenario or the kernel came in.
 
 ";
