@@ -43,9 +43,11 @@ fuzz: ## Each fuzz target for FUZZ_SECONDS (60) seconds
 
 fmt: ## Format the sources
 	cargo fmt --all
+	cargo fmt --manifest-path exporter/fuzz/Cargo.toml
 
 lint: ## Formatting, clippy and the C compiler, warnings being errors
 	@bash scripts/setup.sh build
 	cargo fmt --all --check
+	cargo fmt --manifest-path exporter/fuzz/Cargo.toml --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	@bash scripts/lint-c.sh

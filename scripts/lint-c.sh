@@ -3,8 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 clang=$(command -v clang-19 || command -v clang)
-libbpf=$(find target -type d -path '*/libbpf-sys-*/out/include' -print -quit)
-if [[ -z $libbpf ]]; then echo "lint: no libbpf headers below target: build first" >&2; exit 1; fi
+target=${CARGO_TARGET_DIR:-target}
+libbpf=$(find "$target/" -type d -path '*/libbpf-sys-*/out/include' -print -quit)
+if [[ -z $libbpf ]]; then echo "lint: no libbpf headers below $target: build first" >&2; exit 1; fi
 
 count=0
 while read -r file; do

@@ -28,11 +28,6 @@ static __always_inline struct mount *lw_mount_of(const struct vfsmount *mnt)
 	return (struct mount *)((char *)mnt - bpf_core_field_offset(struct mount, mnt));
 }
 
-static __always_inline __u32 lw_path_length(const struct lw_path *w)
-{
-	return LW_PATH_END - w->offset;
-}
-
 /* Puts "/name" before what is there. False when there is no room. */
 static __always_inline int lw_path_prepend_name(struct lw_path *w, const unsigned char *name, __u32 length)
 {

@@ -111,6 +111,13 @@ impl Rig {
         });
     }
 
+    /// What was lost at a stage, or (at `self`) left out, all sensors together.
+    pub fn lost_at(&self, stage: &str) -> u64 {
+        let losses = self.sensors.losses();
+        let there = losses.iter().filter(|loss| loss.stage == stage);
+        there.map(|loss| loss.count).sum()
+    }
+
     /// Lost records, all sensors and stages. A failing test's output says which.
     pub fn lost(&self) -> u64 {
         let mut losses = self.sensors.losses();

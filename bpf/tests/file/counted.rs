@@ -11,19 +11,11 @@ use crate::{Place, common::Rig, interest, rig, told, value};
 fn the_agent_itself_is_excluded_and_counted() {
     let place = Place::new();
     let mut rig = rig(&place);
-    let own = |rig: &Rig| {
-        rig.sensors
-            .losses()
-            .iter()
-            .filter(|l| l.stage == "self")
-            .map(|l| l.count)
-            .sum::<u64>()
-    };
     rig.sensors.exclude_self(std::process::id());
-    let before = own(&rig);
+    let before = rig.lost_at("self");
     fs::write(place.inside("file"), "x").unwrap();
     assert_eq!(told(&mut rig), []);
-    assert_eq!(own(&rig), before + 1);
+    assert_eq!(rig.lost_at("self"), before + 1);
     assert!(
         std::process::Command::new("sh")
             .arg("-c")

@@ -54,18 +54,10 @@ fn what_no_rule_needs_is_not_attached_until_one_does() {
 #[test]
 fn the_agents_own_actions_are_excluded_and_counted() {
     let mut rig = rig();
-    let count = |rig: &Rig| {
-        rig.sensors
-            .losses()
-            .iter()
-            .filter(|l| l.stage == "self")
-            .map(|l| l.count)
-            .sum::<u64>()
-    };
-    let before = count(&rig);
+    let before = rig.lost_at("self");
     rig.sensors.exclude_self(std::process::id());
     let pid = run(&mut rig, &mut Command::new("/bin/true"));
-    assert_eq!(count(&rig), before + 1, "the fork");
+    assert_eq!(rig.lost_at("self"), before + 1, "the fork");
     assert!(rig.of(std::process::id()).is_empty());
     assert_eq!(exit_of(&rig, pid), ExitReason::Code(0), "its child is another process");
 }

@@ -15,10 +15,7 @@ mod otlp;
 mod recent;
 mod trouble;
 
-use std::{
-    fs::File,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lapwing_engine::{alert::Alert, event::BootTime};
 use tokio::time::Instant;
@@ -192,11 +189,6 @@ impl Outputs {
             .as_ref()
             .map_or(Ok(()), json::Json::reopen)
             .map_err(StartError::Json)
-    }
-
-    /// The files that the agent writes now, for the sensors to exclude; ask again after [`Outputs::reopen`].
-    pub fn own_files(&self) -> Vec<Arc<File>> {
-        self.json.iter().filter_map(json::Json::own_file).collect()
     }
 
     /// Sends what waits, until `deadline`; what is left then is counted as lost, and said.

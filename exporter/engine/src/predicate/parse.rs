@@ -9,7 +9,8 @@ use super::{
 };
 use crate::field::{self, Field, FieldRef, Kinds, Selector};
 
-const OPERATORS: [&str; 12] = [
+/// What no value may be without quotes: the operators of a check, then those that join checks.
+pub(super) const OPERATORS: [&str; 12] = [
     "in",
     "startswith",
     "endswith",

@@ -10,7 +10,7 @@ use super::{
     check::{About, Compare, Test, TextSet},
     lex::Kind,
     literal,
-    parse::Parser,
+    parse::{OPERATORS, Parser},
 };
 use crate::{
     field::{FieldRef, Type},
@@ -19,21 +19,6 @@ use crate::{
 
 /// Most memory of one compiled regex.
 const REGEX_BYTES: usize = 1 << 20;
-
-const KEYWORDS: [&str; 12] = [
-    "and",
-    "or",
-    "not",
-    "in",
-    "startswith",
-    "endswith",
-    "contains",
-    "icontains",
-    "glob",
-    "regex",
-    "exists",
-    "pmatch",
-];
 
 /// Reads what the operator needs and makes the check.
 pub(super) fn check(
@@ -144,7 +129,7 @@ fn value(parser: &mut Parser<'_>, operator: &str) -> Result<Value, PredicateErro
             bytes,
             quoted: true,
         }),
-        Kind::Word(word) if KEYWORDS.contains(&word) => Err(PredicateError {
+        Kind::Word(word) if OPERATORS.contains(&word) => Err(PredicateError {
             offset: token.offset,
             message: format!("expected a value after {operator}, found the keyword {word}"),
             help: format!("if {word} is the value, write \"{word}\""),

@@ -90,12 +90,6 @@ impl Json {
         Ok(())
     }
 
-    /// None for standard output, which is not ours alone.
-    pub(super) fn own_file(&self) -> Option<Arc<File>> {
-        let file = || self.file.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        (self.target != Target::Stdout).then(file)
-    }
-
     pub(super) async fn shutdown(self, deadline: Instant) {
         drop(self.queue);
         if timeout_at(deadline, self.ended).await.is_err() {

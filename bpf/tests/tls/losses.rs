@@ -1,38 +1,17 @@
 //! What the TLS probes lose is counted.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod common;
 
 use std::{
     io::{BufRead as _, BufReader},
     process::{Child, Stdio},
 };
 
-use common::{
-    Rig, net,
-    tls::{certificate, interpreter, rig_for, wait, wanted},
-};
 use lapwing_bpf::Options;
 use lapwing_engine::interest::{Processes, Selector};
 
-/// Connections of one process with itself, through memory: `pair()` gives both ends of one.
-const PAIRS: &str = r"
-import os, socket, ssl, sys, threading
-server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-server.load_cert_chain(sys.argv[1])
-client = ssl._create_unverified_context()
-def pair():
-    a, b = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ends, done = [client.wrap_bio(a, b), server.wrap_bio(b, a, server_side=True)], set()
-    while len(done) < 2:
-        for end in ends:
-            try:
-                end.do_handshake()
-                done.add(end)
-            except ssl.SSLWantReadError:
-                pass
-    return ends
-";
+use crate::common::{
+    Rig, net,
+    tls::{PAIRS, certificate, interpreter, rig_for, wait, wanted},
+};
 
 /// Runs a script behind [`PAIRS`] until it has printed a line; it goes on until its standard input ends.
 fn run(script: &str) -> Child {
@@ -53,15 +32,6 @@ fn run(script: &str) -> Child {
         .unwrap();
     assert_eq!(line, "done\n");
     child
-}
-
-fn lost(rig: &Rig, stage: &str) -> u64 {
-    let losses = rig.sensors.losses();
-    losses
-        .iter()
-        .filter(|loss| loss.stage == stage)
-        .map(|loss| loss.count)
-        .sum()
 }
 
 const MANY: &str = "
@@ -91,7 +61,7 @@ fn connections_that_give_way_are_counted() {
         entries <= 64 && rig.sensors.tls_evicted() + entries >= 600
     });
     let evicted = rig.sensors.tls_evicted();
-    assert!(lost(&rig, "no_memory") >= evicted, "{evicted}");
+    assert!(rig.lost_at("no_memory") >= evicted, "{evicted}");
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
 
@@ -166,6 +136,6 @@ while not waits_for_the_socket():
         let mut child: Child = run(&script(act));
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(lost(&rig, "killed"), count, "{act}");
+        assert_eq!(rig.lost_at("killed"), count, "{act}");
     }
 }

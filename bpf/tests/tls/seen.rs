@@ -1,21 +1,19 @@
-//! Plaintext at the door of TLS libraries, on the real kernel with real programs.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod common;
+//! What programs give to a library and take from it is told.
 
 use std::process::{Command, Stdio};
 
-use common::{
-    Rig,
-    tls::{
-        HEAD, Server, asked, certificate, curl, interpreter, of, python, rig, rig_for, stream, until_ended, wait,
-        wanted,
-    },
-};
 use lapwing_bpf::State;
 use lapwing_engine::{
     event::{Body, Direction, Way},
     interest::{Processes, Selector},
+};
+
+use crate::common::{
+    Rig, net,
+    tls::{
+        HEAD, Server, asked, certificate, curl, interpreter, of, python, rig, rig_for, stream, until_ended, wait,
+        wanted,
+    },
 };
 
 fn check(rig: &Rig, pid: u32, way: Way, bytes: &[u8]) {
@@ -291,7 +289,7 @@ fn processes_that_nobody_wants_are_not_told() {
 
 #[test]
 fn without_https_nothing_is_probed() {
-    let mut rig = rig_for(common::net::network(true));
+    let mut rig = rig_for(net::network(true));
     assert_eq!(rig.sensors.tls_objects(), []);
     let row = |rig: &Rig| {
         rig.sensors
@@ -302,7 +300,7 @@ fn without_https_nothing_is_probed() {
     };
     assert_eq!(row(&rig).state, State::NotNeeded);
     // A reload asks for it, and another one for it no more.
-    rig.sensors.apply(&common::net::interest(wanted())).unwrap();
+    rig.sensors.apply(&net::interest(wanted())).unwrap();
     rig.sensors.find_tls();
     assert_eq!(row(&rig).state, State::Attached);
     // Seen to deliver, by a call of the agent's own.
@@ -313,9 +311,7 @@ fn without_https_nothing_is_probed() {
             .iter()
             .any(|object| object.standing && object.slow == 0)
     );
-    rig.sensors
-        .apply(&common::net::interest(common::net::network(true)))
-        .unwrap();
+    rig.sensors.apply(&net::interest(net::network(true))).unwrap();
     assert_eq!(row(&rig).state, State::NotNeeded);
     let place = tempfile::tempdir().unwrap();
     let server = python(place.path(), 10);

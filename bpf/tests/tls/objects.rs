@@ -1,20 +1,18 @@
 //! Which files are probed: they appear and disappear, in other mount namespaces too.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod common;
 
 use std::{
     path::Path,
     process::{Command, Stdio},
 };
 
-use common::{
-    Rig,
-    tls::{HEAD, Server, asked, certificate, curl, rig, rig_before_it_looks, stream, until_ended, wait},
-};
 use lapwing_bpf::keep_capabilities;
 use lapwing_engine::event::Way;
 use rustix::thread::CapabilitySet;
+
+use crate::common::{
+    Rig,
+    tls::{HEAD, Server, asked, certificate, curl, rig, rig_before_it_looks, stream, until_ended, wait},
+};
 
 /// The host's library.
 fn library() -> String {
@@ -87,6 +85,11 @@ fn drop_capabilities() {
 /// With the capabilities that the agent keeps.
 #[test]
 fn a_library_that_appears_is_probed_and_let_go_when_nobody_uses_it() {
+    // In a thread of its own: where one thread runs all tests the next ones would be without.
+    std::thread::spawn(appears_and_is_let_go).join().unwrap();
+}
+
+fn appears_and_is_let_go() {
     let place = tempfile::tempdir().unwrap();
     let path = copy(place.path());
     let mut rig = rig_before_it_looks();

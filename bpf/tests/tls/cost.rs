@@ -1,37 +1,23 @@
 //! What the TLS probes cost the programs that they look at. Run by hand:
-//! `cargo test --release -p lapwing-bpf --test tls_cost -- --ignored --nocapture`
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod common;
+//! `cargo test --release -p lapwing-bpf --test tls -- cost --ignored --nocapture`
 
 use std::{path::Path, process::Stdio, time::Duration};
 
-use common::{
-    Rig, net,
-    tls::{certificate, interpreter, rig_for, wanted},
-};
 use lapwing_bpf::Options;
 use lapwing_engine::{
     event::{Body, Event},
     interest::NetworkInterest,
 };
 
-/// One process talks TLS to itself through memory: no socket, so that nothing but cryptography and the probes takes time.
+use crate::common::{
+    Rig, net,
+    tls::{PAIRS, certificate, interpreter, rig_for, wanted},
+};
+
+/// Behind [`PAIRS`]: one process talks TLS to itself through memory, no socket, so that nothing but cryptography and the probes takes time.
 const SCRIPT: &str = r"
-import ssl, sys, time
-s = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-s.load_cert_chain(sys.argv[1])
-c = ssl._create_unverified_context()
-a, b = ssl.MemoryBIO(), ssl.MemoryBIO()
-ends = [c.wrap_bio(a, b), s.wrap_bio(b, a, server_side=True)]
-done = set()
-while len(done) < 2:
-    for end in ends:
-        try:
-            end.do_handshake()
-            done.add(end)
-        except ssl.SSLWantReadError:
-            pass
+import time
+ends = pair()
 data, best = b'x' * int(sys.argv[2]), 1e9
 for turn in range(9):
     begin = time.perf_counter()
@@ -45,7 +31,7 @@ print('%.2f' % (best * 1e6))
 /// What the script prints, the ring being emptied meanwhile as the agent does; and how many bytes were copied.
 fn measure(certificate: &Path, size: usize, mut rig: Option<&mut Rig>) -> (String, usize) {
     let mut child = interpreter()
-        .args(["-c", SCRIPT])
+        .args(["-c", &format!("{PAIRS}{SCRIPT}")])
         .arg(certificate)
         .arg(size.to_string())
         .stdout(Stdio::piped())
