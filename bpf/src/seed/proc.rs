@@ -97,9 +97,17 @@ fn args(key: ProcessKey) -> Value<Vec<Bytes>> {
         return Value::Missing;
     }
     match bytes.get(..ARGS_MAX) {
-        Some(part) if bytes.len() > ARGS_MAX => Value::Partial(arguments(part)),
-        _ => Value::Known(arguments(&bytes)),
+        Some(part) if bytes.len() > ARGS_MAX => Value::Partial(titled(arguments(part))),
+        _ => Value::Known(titled(arguments(&bytes))),
     }
+}
+
+/// A program that writes its state over its arguments (as nginx and PostgreSQL do) leaves NULs behind it: those are no arguments.
+fn titled(mut args: Vec<Bytes>) -> Vec<Bytes> {
+    while args.len() > 1 && args.last().is_some_and(|arg| arg.is_empty()) {
+        args.pop();
+    }
+    args
 }
 
 fn link(key: ProcessKey, name: &str) -> Value<Bytes> {
@@ -123,4 +131,18 @@ pub(crate) fn is_still(key: ProcessKey) -> bool {
         .rsplit_once(')')
         .and_then(|(_, fields)| fields.split_ascii_whitespace().nth(19)?.parse().ok());
     start == Some(key.start / TICK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bytes, arguments, titled};
+
+    #[test]
+    fn what_a_program_wrote_over_its_arguments_has_no_empty_ones_behind_it() {
+        let args = |cmdline: &[u8]| titled(arguments(cmdline));
+        let of = |texts: &[&str]| texts.iter().map(|text| Bytes::from(*text)).collect::<Vec<_>>();
+        assert_eq!(args(b"nginx: worker process\0\0\0\0\0"), of(&["nginx: worker process"]));
+        assert_eq!(args(b"grep\0\0file\0"), of(&["grep", "", "file"]));
+        assert_eq!(args(b"\0\0"), of(&[""]));
+    }
 }

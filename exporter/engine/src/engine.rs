@@ -18,7 +18,7 @@ use crate::{
     mask::{Action, Masks},
     net::{self, Flows},
     process::{self, Table},
-    rule::{Matches, RuleSet},
+    rule::{Matches, Needs, RuleSet},
     score::{Scores, SubjectKind},
     spec::{NetworkSettings, ScoreSettings},
 };
@@ -182,7 +182,13 @@ impl Engine {
         self.actives.set(settings.active_for);
         self.counters.load(&rules);
         self.masking.load(&rules, &self.counters);
-        self.flows.set(net::Limits::of(&settings.network), rules.needs());
+        let (old, new) = (self.rules.needs(), rules.needs());
+        let watched = |needs: Needs| needs.payload || needs.http;
+        if self.settings.network.processes != settings.network.processes || watched(old) != watched(new) {
+            // What nobody asked for until now passed unseen: that is no hole.
+            self.flows.begin_anew(&mut self.made);
+        }
+        self.flows.set(net::Limits::of(&settings.network), new);
         self.rules = rules;
         self.settings = settings;
         self.revision += 1;

@@ -188,6 +188,16 @@ impl Field {
         }
     }
 
+    /// All values that it can have, if they are words.
+    pub fn words(&self) -> Option<&'static [&'static str]> {
+        match self.name {
+            "net.direction" => Some(&["incoming", "outgoing", "unknown"]),
+            "tcp.payload.way" => Some(&["sent", "received"]),
+            "tcp.desynchronised" => Some(&["gap", "overlap", "surplus"]),
+            _ => None,
+        }
+    }
+
     /// Whether it can have several values at once (without a selector); a check is then true if it is for any of them.
     pub fn is_multi(&self) -> bool {
         let one = matches!(

@@ -45,6 +45,8 @@ pub struct Counters {
     pub http2: u64,
     /// Connections that went on in another protocol than HTTP (Upgrade, CONNECT), which is not read.
     pub upgraded: u64,
+    /// TLS connections, now gone, in which nothing was HTTP/1: another protocol, or HTTP/2 that began before the agent.
+    pub tls_unread: u64,
     /// TLS connections, now gone, of which nothing told the ends.
     pub unknown_peers: u64,
 }

@@ -128,6 +128,8 @@ pub struct Conversation {
     exchange: Exchange,
     /// A side tore the connection down.
     reset: bool,
+    /// It is what a TLS library carries.
+    plain: bool,
 }
 
 fn index(way: Way) -> usize {
@@ -152,6 +154,7 @@ impl Conversation {
             streams: Default::default(),
             exchange: Exchange::default(),
             reset: false,
+            plain: false,
         }
     }
 
@@ -167,6 +170,7 @@ impl Conversation {
             streams,
             exchange,
             reset,
+            ..
         } = self;
         if segment.passed > 0 {
             let way = other(segment.way);
@@ -211,6 +215,7 @@ impl Conversation {
 
     /// Takes plaintext of a TLS library, which is in order. `length` bytes passed, the first of which are `data`.
     pub fn plain(&mut self, way: Way, length: u32, data: &[u8], budget: &mut Budget, out: &mut Vec<Message>) {
+        self.plain = true;
         let Conversation {
             limits,
             streams,
@@ -262,6 +267,9 @@ impl Conversation {
         self.give_up(budget, out);
         if let End::Closed(Some(totals)) = end {
             self.compare(totals, budget, out);
+        }
+        if self.plain && self.exchange.is_unknown() {
+            budget.counters.tls_unread += 1;
         }
         let clean = matches!(end, End::Closed(_)) && !self.reset;
         self.exchange.close(

@@ -119,6 +119,23 @@ impl Flows {
         (self.limits, self.needs) = (limits, needs);
     }
 
+    /// Reads every connection as if it had been there before. What was under way in it goes to `out` as it is.
+    pub fn begin_anew(&mut self, out: &mut Vec<Event>) {
+        for key in &self.queue {
+            let Some(flow) = self.flows.get_mut(key).filter(|flow| flow.converses()) else {
+                continue;
+            };
+            self.held.claim(flow, out);
+            let header = header(flow.seen);
+            flow.end(
+                End::Evicted,
+                &mut self.budget,
+                &mut Made::new(&header, &mut self.told, out),
+            );
+            self.conversations -= 1;
+        }
+    }
+
     /// Connections now.
     pub fn len(&self) -> usize {
         self.flows.len()
@@ -170,16 +187,7 @@ impl Flows {
 
     /// Forgets connections whose end was not told, and gives up holes that nobody will close. What that brings to light goes to `out`.
     pub fn expire(&mut self, now: BootTime, out: &mut Vec<Event>) {
-        let header = Header {
-            time: now,
-            process: ProcessKey::default(),
-            tid: 0,
-            cpu: 0,
-            seq: 0,
-            syscall: None,
-            generation: 0,
-            flavour: Flavour::Function,
-        };
+        let header = header(now);
         while self
             .waiting
             .front()
@@ -385,6 +393,20 @@ impl Flows {
         self.held.claim(&mut flow, out);
         flow.end(end, &mut self.budget, &mut Made::new(header, &mut self.told, out));
         Some(flow.owner)
+    }
+}
+
+/// Of what no event brought to light.
+fn header(time: BootTime) -> Header {
+    Header {
+        time,
+        process: ProcessKey::default(),
+        tid: 0,
+        cpu: 0,
+        seq: 0,
+        syscall: None,
+        generation: 0,
+        flavour: Flavour::Function,
     }
 }
 

@@ -259,6 +259,31 @@ fn errors_say_where_what_and_what_to_write() {
 }
 
 #[test]
+fn a_word_that_a_field_never_has_is_refused() {
+    for (text, offset, message, help) in [
+        (
+            "net.direction = inbound",
+            16,
+            "net.direction is never \"inbound\"",
+            "write one of incoming, outgoing, unknown",
+        ),
+        (
+            "tcp.payload.way in (sent, got)",
+            26,
+            "tcp.payload.way is never \"got\"",
+            "write one of sent, received",
+        ),
+    ] {
+        let error = Predicate::parse(text, Kinds::ALL).expect_err(text);
+        assert_eq!(
+            (error.offset, error.message.as_str(), error.help.as_str()),
+            (offset, message, help)
+        );
+    }
+    assert!(Predicate::parse("net.direction != incoming and net.direction startswith out", Kinds::ALL).is_ok());
+}
+
+#[test]
 fn depth_and_length_are_bounded() {
     let deep = |depth: usize| format!("{}proc.pid = 1{}", "(".repeat(depth), ")".repeat(depth));
     assert!(Predicate::parse(&deep(MAX_DEPTH - 1), Kinds::ALL).is_ok());

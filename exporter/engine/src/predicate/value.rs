@@ -49,11 +49,13 @@ fn test(
             let value = single(parser, field, operator)?;
             Test::Number(compare(operator), number(&value, field)?)
         }
-        (Type::Text | Type::Path, "=") => Test::Equal(single(parser, field, operator)?.bytes.into()),
-        (Type::Text | Type::Path, "!=") => Test::NotEqual(single(parser, field, operator)?.bytes.into()),
-        (Type::Text | Type::Path, "in") => Test::In(TextSet::new(
-            list(parser, operator)?.into_iter().map(|value| value.bytes).collect(),
-        )),
+        (Type::Text | Type::Path, "=") => Test::Equal(word(single(parser, field, operator)?, field)?.into()),
+        (Type::Text | Type::Path, "!=") => Test::NotEqual(word(single(parser, field, operator)?, field)?.into()),
+        (Type::Text | Type::Path, "in") => {
+            let values = list(parser, operator)?.into_iter();
+            let words: Result<Vec<Vec<u8>>, _> = values.map(|value| word(value, field)).collect();
+            Test::In(TextSet::new(words?))
+        }
         (Type::Text | Type::Path, "startswith") => Test::StartsWith(not_empty(parser, field, operator)?.bytes.into()),
         (Type::Text | Type::Path, "endswith") => Test::EndsWith(not_empty(parser, field, operator)?.bytes.into()),
         (Type::Text | Type::Path, "contains") => Test::contains(&not_empty(parser, field, operator)?.bytes),
@@ -95,6 +97,20 @@ fn test(
                 help: help.into(),
             });
         }
+    })
+}
+
+/// A text; of a field whose values are few and known, one of these.
+fn word(value: Value, field: &FieldRef) -> Result<Vec<u8>, PredicateError> {
+    let known = field.field.words().unwrap_or_default();
+    if known.is_empty() || known.iter().any(|word| word.as_bytes() == value.bytes) {
+        return Ok(value.bytes);
+    }
+    let text = String::from_utf8_lossy(&value.bytes);
+    Err(PredicateError {
+        offset: value.offset,
+        message: format!("{} is never {text:?}", field.field.name),
+        help: format!("write one of {}", known.join(", ")),
     })
 }
 

@@ -126,3 +126,36 @@ fn a_hole_that_nobody_closes_is_given_up() {
     run.tick(now);
     assert_eq!(run.rules(), ["desync"]);
 }
+
+/// While a reload had the process filter look elsewhere, the connection went on; the next request is not behind a hole.
+#[test]
+fn what_passed_while_nobody_asked_is_no_hole() {
+    use lapwing_engine::interest::{Processes, Selector};
+    let paths = specs(vec![http("paths", "http.path startswith \"/\"", 0)]);
+    let watching = |only: Processes| Settings {
+        network: NetworkSettings {
+            processes: only,
+            ..NetworkSettings::default()
+        },
+        ..Settings::default()
+    };
+    let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n");
+    let mut events = shell();
+    exchange(&mut events, PEER, ask("/1").as_bytes(), OK);
+    let mut run = Run::with(&paths, watching(Processes::All));
+    assert_eq!(run.observe(&events.take()).rules().len(), 1);
+    let others = Processes::Only(vec![Selector::Name(b"other".to_vec())]);
+    run.engine.reload(common::compile(&paths), watching(others));
+    events
+        .segment(10, Way::Received, ask("/2").as_bytes())
+        .segment(10, Way::Sent, OK);
+    drop(events.take());
+    run.engine.reload(common::compile(&paths), watching(Processes::All));
+    events
+        .segment(10, Way::Received, ask("/3").as_bytes())
+        .segment(10, Way::Sent, OK);
+    run.observe(&events.take());
+    let streams = run.engine.streams();
+    assert_eq!((streams.requests, streams.responses), (2, 2));
+    assert_eq!((streams.desynchronised, streams.gaps, streams.malformed), (0, 0, 0));
+}

@@ -1,7 +1,7 @@
 //! What is read of the plaintext, and what is not.
 
 use lapwing_engine::{
-    event::Way,
+    event::{BootTime, Way},
     interest::NetworkInterest,
     rule::RuleSet,
     spec::{NetworkEvent, NetworkProtocol, NetworkRule},
@@ -9,7 +9,7 @@ use lapwing_engine::{
 
 use crate::{
     CIPHERTEXT, GET, HELLO, OBJECT, OK, accepted, both,
-    common::{Run, shell},
+    common::{Run, SECOND, shell},
     names, on_flow, rule, run, specs,
 };
 
@@ -74,6 +74,43 @@ fn a_connection_from_before_is_read_from_its_next_message_on() {
         (streams.requests, streams.malformed, streams.desynchronised),
         (1, 0, 0),
         "{streams:?}"
+    );
+}
+
+/// HTTP/2 whose beginning was before the agent, or another protocol: counted when it ends, and what is read or recognised is not.
+#[test]
+fn a_connection_in_which_nothing_is_http1_is_counted() {
+    let unread = |pieces: &[(Way, &[u8])]| {
+        let mut events = shell();
+        for (way, data) in pieces {
+            events.tls(10, OBJECT, *way, data);
+        }
+        events.exit(10, 0);
+        let mut run = Run::new(specs(both()));
+        run.observe(&events.take());
+        run.tick(BootTime(events.now().0 + 10 * SECOND));
+        run.engine.streams().tls_unread
+    };
+    let frames = b"\x00\x00\x08\x06\x01\x00\x00\x00\x00abcdefgh".as_slice();
+    assert_eq!(
+        unread(&[(Way::Received, frames), (Way::Sent, frames), (Way::Received, frames)]),
+        1
+    );
+    assert_eq!(
+        unread(&[
+            (Way::Received, frames),
+            (Way::Sent, OK),
+            (Way::Received, GET),
+            (Way::Sent, OK)
+        ]),
+        0
+    );
+    assert_eq!(
+        unread(&[
+            (Way::Received, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+            (Way::Sent, frames)
+        ]),
+        0
     );
 }
 

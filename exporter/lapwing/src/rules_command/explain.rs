@@ -117,7 +117,8 @@ fn file(watch: &FileWatch, sensor: bool, out: &mut dyn Write) -> io::Result<()> 
 fn head(table: &str, common: &Common, sensor: bool, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# from the ruleset {}", common.ruleset)?;
     if !sensor {
-        writeln!(out, "# its sensor is switched off")?;
+        let section = table.split('.').next().unwrap_or(table);
+        writeln!(out, "# never matches: enabled = false in [{section}]")?;
     }
     writeln!(out, "[[{table}]]\nid = {:?}\nenabled = {}", common.id, common.enabled)
 }

@@ -234,6 +234,7 @@ fn incomplete(state: &State, sensors: &Sensors) -> Vec<IncompleteCount> {
         ("http_unpaired", state.streams.unpaired),
         ("http2_unread", state.streams.http2),
         ("upgrade_unread", state.streams.upgraded),
+        ("tls_unread", state.streams.tls_unread),
         ("tls_peer_unknown", state.streams.unknown_peers),
         ("tls_untold", sensors.tls_untold()),
     ]

@@ -144,10 +144,15 @@ impl Page {
         };
         line!(
             self,
-            "  HTTP: {} requests, {} responses; {} bytes read, {} missing, {} repeated, {} not kept",
+            "  HTTP: {} requests read, {} responses (only those that a rule may ask for)",
             of("messages", "request"),
-            of("messages", "response"),
+            of("messages", "response")
+        );
+        line!(
+            self,
+            "  bytes: {} read, {} not copied since no rule reads them, {} missing, {} repeated, {} without room to keep",
             of("bytes", "read"),
+            of("bytes", "not_copied"),
             of("bytes", "missing"),
             of("bytes", "repeated"),
             of("bytes", "not_kept")

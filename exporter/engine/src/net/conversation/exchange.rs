@@ -53,6 +53,11 @@ impl Exchange {
         self.client.is_some()
     }
 
+    /// Whether nothing that came was HTTP, or said that something else follows.
+    pub fn is_unknown(&self) -> bool {
+        self.client.is_none() && self.last.is_some() && !self.states.iter().any(|state| matches!(state, State::Off))
+    }
+
     /// Says, before the first piece of a direction, whether that is its beginning.
     pub fn seen(&mut self, from_start: bool) {
         self.midstream |= !from_start && self.last.is_none();
@@ -244,11 +249,20 @@ impl Exchange {
         match cut {
             // Answers to requests that were sent in a row, behind one that is longer than what is read of it.
             Some(_) if answers => {
-                self.pending.forget(cx);
+                self.unanswered(other(way), cx);
                 State::Lost
             }
             Some(Framing::Chunks(_)) => State::Lost,
             _ => self.lost(way, offset, Some(length), cx),
+        }
+    }
+
+    /// The answers to what was asked `way` will not be read. Nobody waits for that of CONNECT then: what comes next shows what it was.
+    fn unanswered(&mut self, way: Way, cx: &mut Context<'_>) {
+        self.pending.forget(cx);
+        let asking = &mut self.states[index(way)];
+        if matches!(asking, State::Wait) {
+            *asking = State::Lost;
         }
     }
 
@@ -259,7 +273,7 @@ impl Exchange {
             return State::Lost;
         }
         if self.client == Some(other(way)) {
-            self.pending.forget(cx);
+            self.unanswered(other(way), cx);
         }
         cx.budget.counters.desynchronised += 1;
         if let Some(gap) = gap {

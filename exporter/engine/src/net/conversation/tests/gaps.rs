@@ -95,6 +95,13 @@ fn answers_in_a_row_behind_a_long_one_are_not_paired_with_others() {
         (counters.desynchronised, counters.partial, counters.unpaired),
         (0, 0, 2)
     );
+    // The answer to CONNECT among them: what is asked then is read all the same.
+    let mut talk = Talk::new();
+    talk.ask("GET /1 HTTP/1.1\r\nHost: h\r\n\r\nCONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n");
+    talk.say_cut(FROM_SERVER, 1000, long.as_bytes())
+        .say_cut(FROM_SERVER, 200_000, b"");
+    talk.ask(NEXT).answer(OK).close();
+    assert_eq!(talk.story()[3..], ["GET /next []", "200 for /next [ok]"]);
 }
 
 /// What follows a body of known length in the same packet is another message, and that is lost.
