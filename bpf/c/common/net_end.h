@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * Ends of connections. The hooks tell them. But now and then the kernel runs none of a tracepoint's programs and counts nothing (seen on 6.18 under
- * load, closes in one softirq, up to 2 in 10,000; why is not known). What is left is an entry of lw_conns without its socket, which is found
+ * load, closes in one softirq, up to 11 in 10,000; why is not known). What is left is an entry of lw_conns without its socket, which is found
  * by one of two:
  *
  * - a new socket at the same address (net_flow.bpf.c);

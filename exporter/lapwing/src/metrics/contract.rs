@@ -90,7 +90,7 @@ families! {
             "end=\"killed\" with reboot=\"false\": somebody or something ended the agent. The record agent.unwatched in the outputs says from when until when.";
         ENDED_LATE = Counter "lapwing_connections_ended_late" []
             "Ends of connections that were told late, since the kernel ran no hook when they ended"
-            "Nothing was lost: they are found by looking at all connections every two seconds, or when their socket's memory is used again, and are judged like others. When they ended is not known, and of some not how much they carried. A few in 10,000 under load are known of Linux 6.18.";
+            "Nothing was lost: they are found by looking at all connections every two seconds, or when their socket's memory is used again, and are judged like others. When they ended is not known, and of some not how much they carried. Up to 11 in 10,000 under load are known of Linux 6.18.";
         EVENTS_LATE = Counter "lapwing_events_late" []
             "Events that were judged out of order, since they came later than the reorder window"
             "The machine is overloaded: the reader thread did not get a processor in time.";
