@@ -230,7 +230,7 @@ fn lacks(types: &Btf<'_>, (kind, name): (&str, &str)) -> Option<String> {
             (has, "function")
         }
         // The kernel's type of a tracepoint's handlers has its name.
-        "tp_btf" => {
+        "tp_btf" | "raw_tp" => {
             let handler = format!("btf_trace_{name}");
             (types.type_by_name::<Typedef<'_>>(&handler).is_some(), "tracepoint")
         }

@@ -141,3 +141,29 @@ fn what_cannot_be_http_has_its_own_budget_and_an_end() {
         );
     }
 }
+
+/// Without TLS, and told by what the client says first, which is copied: it is counted by that.
+#[test]
+fn http2_is_soon_as_what_cannot_be_http() {
+    let begin = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &[b'q'; 400]].concat();
+    let turns = [
+        (begin.clone(), vec![1; 400]),
+        (vec![2; 600], vec![2; 400]),
+        (vec![3; 600], vec![3; 400]),
+    ];
+    let questions = [&begin[..], &[2; 100]].concat();
+    let answers = [1, 2, 3].map(|turn| vec![turn; 200]).concat();
+    for seen in talk(&turns) {
+        assert_eq!(seen, (questions.clone(), answers.clone(), 0));
+    }
+    // Not by what comes later, or from the server: that would blind us.
+    let turns = [
+        (get("a", 0), begin.clone()),
+        (begin.clone(), answer(404, 300)),
+        (get("b", 800), answer(404, 300)),
+    ];
+    let all = |of: fn(&Turn) -> &Vec<u8>| turns.iter().flat_map(|turn| of(turn).clone()).collect::<Vec<u8>>();
+    for seen in talk(&turns) {
+        assert_eq!(seen, (all(|turn| &turn.0), all(|turn| &turn.1), 0));
+    }
+}

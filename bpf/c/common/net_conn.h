@@ -13,6 +13,45 @@ static __always_inline struct lw_conn *lw_conn_of(const void *sock)
 	return bpf_map_lookup_elem(&lw_conns, &key);
 }
 
+/* A connection is new, or its owner or what is wanted of it has changed: nothing of what was seen holds. To be called after the change. */
+static __always_inline void lw_conn_changed(void)
+{
+	__u32 zero = 0;
+	__u64 *epoch = bpf_map_lookup_elem(&lw_seen, &zero);
+
+	if (epoch)
+		__sync_fetch_and_add(epoch, 1);
+}
+
+struct lw_seen {
+	__u64 *at; /* where it is kept */
+	__u64 now; /* what is there when it was seen */
+};
+
+/*
+ * Whether this was seen last of what has the number `of` (of a socket). If not, it is looked into, and said by lw_note_seen: the epoch is from before that.
+ * Nothing can be computed from a kernel pointer: a socket's address must come as a mere number.
+ */
+static __always_inline bool lw_is_seen(struct lw_seen *seen, __u64 of, __u32 pid, const struct lw_net_rules *rules)
+{
+	__u32 slot = 0;
+	__u64 *epoch = bpf_map_lookup_elem(&lw_seen, &slot);
+
+	seen->at = NULL;
+	if (!epoch)
+		return false;
+	seen->now = ((of * 0x9e3779b97f4a7c15ull) ^ (pid | (__u64)rules->generation << 32)) * 0xd6e8feb86659fd93ull + *(volatile __u64 *)epoch;
+	slot = LW_SEEN_FIRST + (seen->now >> (64 - LW_SEEN_BITS));
+	seen->at = bpf_map_lookup_elem(&lw_seen, &slot);
+	return seen->at && *(volatile __u64 *)seen->at == seen->now;
+}
+
+static __always_inline void lw_note_seen(struct lw_seen *seen)
+{
+	if (seen->at)
+		*(volatile __u64 *)seen->at = seen->now;
+}
+
 static __always_inline struct lw_conn *lw_conn_add(const void *sock, struct lw_conn *conn)
 {
 	__u64 key = (__u64)sock;
@@ -21,6 +60,7 @@ static __always_inline struct lw_conn *lw_conn_add(const void *sock, struct lw_c
 		lw_count(LW_NETWORK, LW_NO_MEMORY);
 		return NULL;
 	}
+	lw_conn_changed();
 	return bpf_map_lookup_elem(&lw_conns, &key);
 }
 

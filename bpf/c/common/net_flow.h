@@ -80,6 +80,7 @@ static __noinline int lw_conn_own(struct lw_conn *conn, struct lw_net_rules *rul
 	if ((config && config->self_pid && config->self_pid == conn->pid) || lw_facing_self(&conn->ends))
 		flags |= LW_CONN_SELF;
 	conn->flags = flags;
+	lw_conn_changed();
 	return 0;
 }
 
@@ -112,34 +113,51 @@ static __always_inline void lw_note_listener(const struct lw_conn *conn, const s
 	bpf_map_update_elem(&lw_listeners, &end, &listener, BPF_ANY);
 }
 
-/* The process that runs reads, writes or accepts: from now on it is the owner. */
-static __always_inline void lw_conn_touched(const struct sock *sk, __u32 program)
+/* The connection has another owner than the process that runs, or was judged by other rules. */
+static __noinline int lw_conn_taken(struct lw_conn *conn, const struct sock *sk, __u32 pid, __u32 program)
 {
-	struct lw_conn *conn = lw_conn_of(sk);
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct lw_net_rules *rules = lw_net();
-	__u32 pid = bpf_get_current_pid_tgid() >> 32;
 	bool known, changed;
 
-	/* Kernel threads read and write for others (nfsd, io_uring's poller). */
-	if (!conn || !rules || !pid)
-		return;
-	changed = conn->pid != pid;
-	if (!changed && conn->generation == rules->generation)
-		return;
+	if (!conn || !rules)
+		return 0;
 	/* Another socket may be where one was that nobody saw end. */
 	if (!lw_is_tcp(sk) || lw_is_ended(conn))
-		return;
+		return 0;
 	known = conn->pid;
-	if (changed && !BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), mm))
-		return;
-	lw_conn_own(conn, rules, (struct task_struct *)bpf_get_current_task(), program);
+	changed = conn->pid != pid;
+	/* Kernel threads read and write for others (nfsd, io_uring's poller). */
+	if (changed && !BPF_CORE_READ(task, mm))
+		return 0;
+	lw_conn_own(conn, rules, task, program);
 	lw_note_self(conn, sk);
 	if (!changed)
-		return;
+		return 0;
 	if (conn->flags & LW_CONN_TOLD)
 		lw_tell(conn, sk, LW_TAKEN, TCP_ESTABLISHED);
 	else if (conn->flags & LW_CONN_UP)
 		lw_tell(conn, sk, known ? LW_ESTABLISHED : LW_EXISTING, TCP_ESTABLISHED);
+	return 0;
+}
+
+/* The process that runs reads, writes or accepts: from now on it is the owner. */
+static __always_inline void lw_conn_touched(__u64 sock, __u32 program)
+{
+	struct lw_net_rules *rules = lw_net();
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	struct lw_seen seen;
+	struct lw_conn *conn;
+
+	if (!rules || !pid || lw_is_seen(&seen, sock, pid, rules))
+		return;
+	conn = lw_conn_of((const void *)sock);
+	if (!conn)
+		return;
+	if (conn->pid == pid && conn->generation == rules->generation)
+		lw_note_seen(&seen);
+	else
+		lw_conn_taken(conn, (const struct sock *)sock, pid, program);
 }
 
 #endif

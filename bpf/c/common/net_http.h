@@ -60,6 +60,12 @@ static __always_inline bool lw_is_foreign(const struct lw_first *first)
 	return false;
 }
 
+/* What a client says first in HTTP/2 without TLS: "PRI * HTTP/2.0\r\n". */
+static __always_inline bool lw_is_http2(const struct lw_first *first)
+{
+	return first->low == 0x5448202a20495250ull && first->high == 0x0a0d302e322f5054ull;
+}
+
 /* Longer ones are not looked through. */
 #define LW_ASKED_MAX 1024
 

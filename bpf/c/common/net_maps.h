@@ -20,8 +20,9 @@ enum lw_voice {
 	LW_VOICE_RECEIVED = 1 << LW_RECEIVED, /* there was payload this way */
 	LW_VOICE_SENT = 1 << LW_SENT,
 	LW_VOICE_SEALED = 1 << 2, /* encrypted: budgets are not renewed */
-	LW_VOICE_FOREIGN = 1 << 3, /* its first bytes cannot be HTTP */
+	LW_VOICE_FOREIGN = 1 << 3, /* its first bytes cannot be HTTP/1 */
 	LW_VOICE_ENOUGH = 1 << 4, /* shifted by the way: nothing more of a foreign one is copied */
+	LW_VOICE_HTTP2 = 1 << 6, /* foreign, and this turn begins with what HTTP/2 without TLS is counted by: it is copied as HTTP/1 is */
 };
 
 /* A TCP socket. */
@@ -124,6 +125,20 @@ struct {
 	__type(key, __u32);
 	__type(value, struct lw_net_rules);
 } lw_net_rules SEC(".maps");
+
+/*
+ * What was seen last, to save most packets, reads and writes the way into lw_conns: that the process which reads or writes is the owner already, and
+ * (pid 0) that a connection is not wanted. Each entry is one number made of socket, process, generation of the rules and epoch, so that it needs no
+ * lock; the epoch, the first entry, counts the changes of owners, and each makes all that was seen before unknown.
+ */
+#define LW_SEEN_BITS 10
+#define LW_SEEN_FIRST 8 /* the epoch has a cache line of its own */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LW_SEEN_FIRST + (1 << LW_SEEN_BITS));
+	__type(key, __u32);
+	__type(value, __u64);
+} lw_seen SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

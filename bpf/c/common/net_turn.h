@@ -44,6 +44,10 @@ static __always_inline __u32 lw_budget(struct __sk_buff *skb, struct lw_conn *co
 	if (conn->voice & (LW_VOICE_SEALED | LW_VOICE_FOREIGN)) {
 		if (conn->voice & LW_VOICE_ENOUGH << way)
 			return 0;
+		if (conn->voice & LW_VOICE_HTTP2) {
+			conn->voice &= ~LW_VOICE_HTTP2;
+			return side->any.request;
+		}
 		return asks ? side->foreign.request : side->foreign.response;
 	}
 	if (lw_first_of(skb, p, &first)) {
@@ -66,8 +70,8 @@ static __always_inline void lw_turn(struct __sk_buff *skb, struct lw_conn *conn,
 	if (!(conn->voice & (LW_VOICE_RECEIVED | LW_VOICE_SENT))) {
 		if (lw_is_sealed(skb, p))
 			conn->voice |= LW_VOICE_SEALED;
-		else if (conn->opened && lw_first_of(skb, p, &first) && lw_is_foreign(&first))
-			conn->voice |= LW_VOICE_FOREIGN;
+		else if (conn->opened && lw_first_of(skb, p, &first))
+			conn->voice |= lw_is_http2(&first) ? LW_VOICE_FOREIGN | LW_VOICE_HTTP2 : lw_is_foreign(&first) ? LW_VOICE_FOREIGN : 0;
 	}
 	if (conn->voice & LW_VOICE_SEALED && conn->voice & voice)
 		return;

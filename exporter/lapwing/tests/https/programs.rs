@@ -203,6 +203,13 @@ pub fn curl_http(server: SocketAddr, path: &str) {
     assert!(out.status.success(), "{out:?}");
 }
 
+/// curl that speaks HTTP/2 at once, not encrypted. Whether the server did as well.
+pub fn curl_http2(server: SocketAddr, path: &str) -> bool {
+    let options = ["--http2-prior-knowledge", "-w", "%{http_version}"];
+    let out = run(&mut curl("http", server, path, &options));
+    out.status.success() && out.stdout == b"2"
+}
+
 /// curl that has not finished.
 pub fn curl_started(server: SocketAddr, path: &str) -> Child {
     curl("https", server, path, &["--http1.1"]).spawn().unwrap()
