@@ -286,7 +286,10 @@ fn refusal_jobs(args: &Args, rows: &[&'static Row], names: &[String]) -> Result<
     let mut jobs = Vec::new();
     for row in rows {
         let kernel = kernel::get(row, &cache(), args.fetch)?;
-        let files = programs::for_guest(row.arch, &cache())?;
+        let files = match args.from_consoles {
+            true => Vec::new(),
+            false => programs::for_guest(row.arch, &cache())?,
+        };
         jobs.extend(boots.iter().map(|boot| Job {
             row,
             kernel: kernel.clone(),
