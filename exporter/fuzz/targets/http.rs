@@ -6,7 +6,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use lapwing_engine::{
-    event::{Bytes, Direction, Endpoints, FlowKey, FlowTotals, Segment, Way, tcp},
+    event::{Carried, Direction, Endpoints, FlowKey, FlowTotals, Segment, Way, tcp},
     net::{
         budget::Budget,
         conversation::{Conversation, End, Limits, Message},
@@ -57,7 +57,7 @@ fn segment(side: &mut Side, flags: u8, data: &[u8]) -> Segment {
         ack: 0,
         flags,
         length: data.len() as u32,
-        data: Bytes::from(data),
+        data: Carried::from(data),
         passed: 0,
     }
 }
