@@ -189,7 +189,6 @@ static __always_inline int lw_look(struct __sk_buff *skb, __u32 way)
 {
 	struct lw_net_rules *rules = lw_net();
 	struct bpf_sock *sk = skb->sk;
-	struct lw_seen seen = {};
 	struct lw_conn *conn;
 	struct tcp_sock *tp;
 	struct lw_packet p;
@@ -202,16 +201,12 @@ static __always_inline int lw_look(struct __sk_buff *skb, __u32 way)
 		return LW_PASS;
 	if (!p.length && !(p.flags & (LW_TCP_SYN | LW_TCP_FIN | LW_TCP_RST)))
 		return LW_PASS;
-	if (rules->mode != LW_NET_ALL && lw_is_seen(&seen, bpf_get_socket_cookie(skb), 0, rules))
-		return LW_PASS;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp || tp->inet_conn.icsk_inet.sk.sk_type != SOCK_STREAM)
 		return LW_PASS;
 	conn = lw_conn_of(tp);
-	if (conn && !(conn->flags & LW_CONN_WANTED)) {
-		lw_note_seen(&seen);
+	if (conn && !(conn->flags & LW_CONN_WANTED))
 		return LW_PASS;
-	}
 	state = tp->inet_conn.icsk_inet.sk.__sk_common.skc_state;
 	if (state == TCP_LISTEN) {
 		if (!conn || !p.length || way != LW_RECEIVED || (!(p.flags & LW_TCP_SYN) && !lw_in_handshake(skb)))

@@ -9,15 +9,16 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-/* A call that a table has. A function of its own, so that what all other calls run is short and begins and ends in the same cache lines. */
-static __noinline int lw_call(struct pt_regs *regs, long ret, __u32 nr)
+SEC("tp_btf/sys_exit")
+int BPF_PROG(lw_sys_exit, struct pt_regs *regs, long ret)
 {
-	const struct lw_call *call;
+	__u32 nr = lw_syscall_number(regs);
+	const struct lw_call *call = &lw_calls[nr & (LW_CALLS - 1)];
 	struct lw_config *config;
 	bool compat = false;
 
-	nr &= LW_CALLS - 1;
-	call = &lw_calls[nr];
+	if (nr >= LW_CALLS || !(call->op | lw_compat_calls[nr].op))
+		return 0;
 	/* Execs are refused for many reasons, the others matter for few. */
 	if (ret < 0 && !lw_refused(-ret) && !((call->op | lw_compat_calls[nr].op) & LW_EXECS))
 		return 0;
@@ -31,15 +32,5 @@ static __noinline int lw_call(struct pt_regs *regs, long ret, __u32 nr)
 		lw_process_call(call, regs, compat, ret);
 	else
 		lw_file_call(call, nr, regs, compat, ret);
-	return 0;
-}
-
-SEC("tp_btf/sys_exit")
-int BPF_PROG(lw_sys_exit, struct pt_regs *regs, long ret)
-{
-	__u32 nr = lw_syscall_number(regs);
-
-	if (lw_is_call(nr))
-		lw_call(regs, ret, nr);
 	return 0;
 }

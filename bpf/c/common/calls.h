@@ -235,54 +235,6 @@ static const struct lw_call lw_compat_calls[LW_CALLS] = {
 };
 #endif
 
-/* Of which of 64 numbers from `first` on either table has something. */
-static __always_inline __u64 lw_calls_from(const __u32 first)
-{
-	__u64 bits = 0;
-
-#pragma clang loop unroll(full)
-	for (__u32 i = 0; i < 64; i++)
-		bits |= (__u64) !!(lw_calls[first + i].op | lw_compat_calls[first + i].op) << i;
-	return bits;
-}
-
-/* Whether either table has a call: constants that the compiler makes of them, since nearly all calls of the host end here. */
-static __always_inline bool lw_is_call(__u32 nr)
-{
-	__u64 bits;
-
-	switch (nr / 64) {
-	case 0:
-		bits = lw_calls_from(0);
-		break;
-	case 1:
-		bits = lw_calls_from(64);
-		break;
-	case 2:
-		bits = lw_calls_from(128);
-		break;
-	case 3:
-		bits = lw_calls_from(192);
-		break;
-	case 4:
-		bits = lw_calls_from(256);
-		break;
-	case 5:
-		bits = lw_calls_from(320);
-		break;
-	case 6:
-		bits = lw_calls_from(384);
-		break;
-	case 7:
-		bits = lw_calls_from(448);
-		break;
-	default:
-		return false;
-	}
-	return bits >> (nr % 64) & 1;
-}
-_Static_assert(LW_CALLS == 8 * 64, "lw_is_call");
-
 #undef OPEN
 #undef CREATE
 #undef DELETE

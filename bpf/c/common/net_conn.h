@@ -13,7 +13,7 @@ static __always_inline struct lw_conn *lw_conn_of(const void *sock)
 	return bpf_map_lookup_elem(&lw_conns, &key);
 }
 
-/* A connection is new, or its owner or what is wanted of it has changed: nothing of what was seen holds. To be called after the change. */
+/* A connection is new, or has another owner: nothing of what was seen holds. To be called after the change. */
 static __always_inline void lw_conn_changed(void)
 {
 	__u32 zero = 0;

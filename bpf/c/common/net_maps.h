@@ -127,9 +127,9 @@ struct {
 } lw_net_rules SEC(".maps");
 
 /*
- * What was seen last, to save most packets, reads and writes the way into lw_conns: that the process which reads or writes is the owner already, and
- * (pid 0) that a connection is not wanted. Each entry is one number made of socket, process, generation of the rules and epoch, so that it needs no
- * lock; the epoch, the first entry, counts the changes of owners, and each makes all that was seen before unknown.
+ * What was seen last, to save most reads and writes the way into lw_conns: that the process which reads or writes is the owner already. Each entry is
+ * one number made of socket, process, generation of the rules and epoch, so that it needs no lock; the epoch, the first entry, counts the changes of
+ * owners, and each makes all that was seen before unknown.
  */
 #define LW_SEEN_BITS 10
 #define LW_SEEN_FIRST 8 /* the epoch has a cache line of its own */
