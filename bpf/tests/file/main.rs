@@ -74,22 +74,30 @@ fn rig(place: &Place) -> Rig {
     watching(vec![place.watch("in", true)])
 }
 
+/// Its file, if it is this process's.
+fn mine(event: &Event) -> Option<&FileEvent> {
+    match &event.body {
+        Body::File(file) if event.header.process.pid == std::process::id() => Some(file),
+        _ => None,
+    }
+}
+
 /// The file events of this process, so far.
 fn told(rig: &mut Rig) -> Vec<FileEvent> {
     std::thread::sleep(std::time::Duration::from_millis(20));
     rig.drain();
-    let mine = std::process::id();
-    let file = |event: Event| match event.body {
-        Body::File(file) if event.header.process.pid == mine => Some(*file),
-        _ => None,
-    };
-    std::mem::take(&mut rig.events).into_iter().filter_map(file).collect()
+    std::mem::take(&mut rig.events)
+        .iter()
+        .filter_map(|event| mine(event).cloned())
+        .collect()
 }
 
 /// Does it and expects one event, which the kernel judged or which userspace has yet to resolve.
 fn one(rig: &mut Rig, act: impl FnOnce()) -> FileEvent {
     told(rig);
     act();
+    // It can be behind another's record that is still being written.
+    rig.until(|events| events.iter().any(|event| mine(event).is_some()));
     let mut told = told(rig);
     assert_eq!(told.len(), 1, "{told:#?} by {:#?}", rig.sensors.hooks());
     told.remove(0)
