@@ -8,7 +8,8 @@ use std::{
     },
 };
 
-use lapwing_engine::event::{Boxes, Event, Room, Sensor};
+use lapwing_engine::event::{BootTime, Boxes, Event, Room, Sensor};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::{
     decode::{WatchNames, decode_into},
@@ -27,8 +28,16 @@ pub(crate) struct Common {
 }
 
 /// Reads all rings. Belongs to one thread, which drains it every few milliseconds: no record wakes it.
+///
+/// It goes through them in passes. What a pass takes of each ring is what was there when it began, so that none keeps it from the others.
 pub struct Reader {
     rings: Vec<(Sensor, Ring)>,
+    /// Up to where the present pass reads each ring.
+    ends: Vec<usize>,
+    /// The ring that it is at; behind the last one it is over.
+    at: usize,
+    begun: BootTime,
+    complete: BootTime,
     common: Arc<Common>,
     /// Events of others that came during the self-test.
     early: VecDeque<Event>,
@@ -39,13 +48,17 @@ impl Reader {
     pub(crate) fn new(rings: Vec<(Sensor, Ring)>, common: Arc<Common>) -> Reader {
         Reader {
             rings,
+            ends: Vec::new(),
+            at: 0,
+            begun: BootTime(0),
+            complete: BootTime(0),
             common,
             early: VecDeque::new(),
             room: Room::default(),
         }
     }
 
-    /// Gives at most `budget` events to `sink` and returns how many. Fewer than `budget` means that the rings are empty.
+    /// Gives at most `budget` events to `sink` and returns how many. Fewer than `budget` means that a pass is over.
     pub fn drain(&mut self, budget: usize, sink: &mut dyn FnMut(Event)) -> usize {
         let mut seen = 0;
         while seen < budget
@@ -57,18 +70,23 @@ impl Reader {
         seen + self.read(budget - seen, sink)
     }
 
-    /// The same, from the rings alone.
+    /// When the last whole pass began: what was in a ring by then was given to a sink, but for what is behind a record that was still being written.
+    pub fn complete(&self) -> BootTime {
+        self.complete
+    }
+
+    /// The same as [`Reader::drain`], from the rings alone.
     fn read(&mut self, budget: usize, sink: &mut dyn FnMut(Event)) -> usize {
+        if self.at >= self.ends.len() {
+            self.begin();
+        }
         let Reader {
             rings, common, room, ..
         } = self;
-        if let Ok(mut added) = common.added.try_lock() {
-            rings.append(&mut added);
-        }
         let watches = common.watches.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut seen = 0;
-        for (sensor, ring) in rings {
-            seen += ring.drain(budget - seen, |record| {
+        for ((sensor, ring), end) in rings.iter_mut().zip(&self.ends).skip(self.at) {
+            seen += ring.drain(*end, budget - seen, |record| {
                 match decode_into(exact(*sensor, record), &watches, room) {
                     Ok(event) => sink(event),
                     Err(error) => {
@@ -77,8 +95,24 @@ impl Reader {
                     }
                 }
             });
+            if seen == budget {
+                return seen;
+            }
+            self.at += 1;
         }
+        self.complete = self.begun;
         seen
+    }
+
+    fn begin(&mut self) {
+        if let Ok(mut added) = self.common.added.try_lock() {
+            self.rings.append(&mut added);
+        }
+        let now = clock_gettime(ClockId::Boottime);
+        self.begun = BootTime(now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64);
+        self.ends.clear();
+        self.ends.extend(self.rings.iter().map(|(_, ring)| ring.end()));
+        self.at = 0;
     }
 
     /// Takes back the boxes of segments that nobody needs any more, for the next ones.
@@ -89,6 +123,7 @@ impl Reader {
     /// Reads everything; what `mine` wants is returned, the rest is kept for [`Reader::drain`].
     pub(crate) fn sift(&mut self, mut mine: impl FnMut(&Event) -> bool) -> Vec<Event> {
         let mut all = Vec::new();
+        self.at = self.ends.len();
         self.read(usize::MAX, &mut |event| all.push(event));
         let (mine, others) = all.into_iter().partition(|event| mine(event));
         self.early.extend::<Vec<Event>>(others);

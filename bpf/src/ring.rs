@@ -75,12 +75,17 @@ impl Ring {
         })
     }
 
-    /// Hands at most `budget` records to `sink`, oldest first; returns how many.
-    pub fn drain(&mut self, budget: usize, mut sink: impl FnMut(&[u8])) -> usize {
+    /// Up to where there are records, for [`Ring::drain`].
+    pub fn end(&self) -> usize {
+        self.produced().load(Ordering::Acquire)
+    }
+
+    /// Hands at most `budget` records that begin before `end` to `sink`, oldest first; returns how many. Fewer than `budget` means that none is
+    /// left there, or that one is still being written.
+    pub fn drain(&mut self, end: usize, budget: usize, mut sink: impl FnMut(&[u8])) -> usize {
         let mut seen = 0;
         let mut at = self.consumed().load(Ordering::Relaxed);
-        let produced = self.produced().load(Ordering::Acquire);
-        while seen < budget && at < produced {
+        while seen < budget && at < end {
             let Some((length, next)) = self.record(at) else { break };
             if let Some(length) = length {
                 sink(self.bytes(at, length));

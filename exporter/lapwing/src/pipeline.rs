@@ -10,7 +10,7 @@ mod read;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{SyncSender, sync_channel},
     },
     thread::{Builder, JoinHandle},
@@ -20,7 +20,7 @@ use std::{
 use lapwing_bpf::Reader;
 use lapwing_engine::{
     engine::{ActiveSeries, Counters, Settings, TableSize},
-    event::Event,
+    event::{BootTime, Event},
     mask::Masks,
     reorder::ReorderCounters,
     rule::RuleSet,
@@ -58,7 +58,11 @@ pub struct Reload {
 
 /// What the engine thread is told, events among it, in order.
 enum Input {
-    Events(Vec<Event>),
+    Events {
+        batch: Vec<Event>,
+        /// What was in a ring by then is in this batch or was in one before.
+        complete: BootTime,
+    },
     Lost(Vec<LossCount>),
     Reload(Box<Reload>),
     Masks(Arc<Masks>),
@@ -108,13 +112,15 @@ impl Pipeline {
         let (input, inbox) = sync_channel(QUEUE);
         let stop = Arc::new(AtomicBool::new(false));
         let (to_reader, spent) = sync_channel(QUEUE);
+        let complete = Arc::new(AtomicU64::new(0));
+        let read_up_to = complete.clone();
         let engine = Builder::new()
             .name("lapwing-engine".into())
-            .spawn(move || detector.run(&inbox, &to_reader))?;
+            .spawn(move || detector.run(&inbox, &to_reader, &read_up_to))?;
         let (to_engine, told) = (input.clone(), stop.clone());
         let reader = Builder::new()
             .name("lapwing-reader".into())
-            .spawn(move || read::run(reader, &to_engine, &spent, &told, pause))?;
+            .spawn(move || read::run(reader, &to_engine, &spent, &complete, &told, pause))?;
         Ok(Pipeline {
             input,
             stop,

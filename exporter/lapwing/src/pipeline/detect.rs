@@ -3,6 +3,7 @@
 use std::{
     sync::{
         Arc,
+        atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender},
     },
     time::Duration,
@@ -27,9 +28,11 @@ use crate::{
 /// How often time passes for the engine when nothing happens: fold windows close this exactly.
 const TICK: u64 = 200_000_000;
 
-/// How long an event waits for earlier ones from other CPUs and rings. The rings are read one after the other, so a record can be overtaken by what
-/// was written while an earlier ring was read: well within this.
+/// How long an event waits at least for earlier ones from other CPUs and rings, such as are behind a record that is still being written.
 const REORDER_WINDOW: Duration = Duration::from_millis(10);
+
+/// A record is written so much after its time at most, but for one whose program is preempted.
+const WRITING: Duration = Duration::from_millis(1);
 
 /// Owns the engine and everything that stands between it and the events.
 pub struct Detector {
@@ -40,6 +43,8 @@ pub struct Detector {
     outputs: Arc<Outputs>,
     alerts: Vec<Alert>,
     ticked: BootTime,
+    /// What was in a ring by then is here.
+    complete: BootTime,
 }
 
 /// What is left when the engine thread has ended.
@@ -62,6 +67,7 @@ impl Detector {
             outputs,
             alerts: Vec::new(),
             ticked: boot_now(),
+            complete: BootTime(0),
         }
     }
 
@@ -77,20 +83,25 @@ impl Detector {
         self.reorder.push(event);
     }
 
-    /// Until [`Input::Stop`], or until nobody is left to send.
-    pub(super) fn run(mut self, inbox: &Receiver<Input>, reader: &SyncSender<Boxes>) -> Ended {
+    /// Until [`Input::Stop`], or until nobody is left to send. `read` is up to when the rings were read and what they had was sent.
+    pub(super) fn run(mut self, inbox: &Receiver<Input>, reader: &SyncSender<Boxes>, read: &AtomicU64) -> Ended {
         let mut spent = Boxes::new();
         loop {
+            // Asked before the inbox is: what was sent by then is in it.
+            let sent = BootTime(read.load(Ordering::Acquire));
             match inbox.recv_timeout(REORDER_WINDOW) {
-                Ok(Input::Events(batch)) => batch.into_iter().for_each(|event| self.accept(event)),
+                Ok(Input::Events { batch, complete }) => {
+                    batch.into_iter().for_each(|event| self.accept(event));
+                    self.complete = complete;
+                }
                 Ok(Input::Lost(losses)) => self.lost(&losses),
                 Ok(Input::Reload(reload)) => self.reload(*reload),
                 Ok(Input::Masks(masks)) => self.set_masks(masks),
                 Ok(Input::Snapshot(reply)) => drop(reply.send(self.state())),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.complete = self.complete.max(sent),
                 Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => return self.end(),
             }
-            let now = boot_now();
+            let now = self.now();
             while let Some(event) = self.reorder.pop_ready(now) {
                 self.observe(&event);
                 if let Body::Segment(mut segment) = event.body {
@@ -107,6 +118,13 @@ impl Detector {
             self.send();
             self.pass_time(settled);
         }
+    }
+
+    /// Now, or as much earlier as it takes to let go of nothing that happened since all rings were last read: the host may leave the reader no time,
+    /// or batches wait in the queue.
+    fn now(&self) -> BootTime {
+        let known = Duration::from_nanos(self.complete.0).saturating_sub(WRITING) + REORDER_WINDOW;
+        boot_now().min(BootTime(known.as_nanos() as u64))
     }
 
     /// Takes over which series were active when an earlier run of the agent ended, with the time of the last match.

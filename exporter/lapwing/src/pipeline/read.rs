@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender},
     },
     time::{Duration, Instant},
@@ -19,11 +19,13 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Reads until told to stop, then what is left.
 ///
 /// Records are submitted without a wakeup (waking a sleeping reader costs the observed task 16 to 23 microseconds), so the rings are read by the
-/// clock. `pause` bounds latency from above and the reader's own cost from below. The boxes of segments come back by `spent`.
+/// clock. `pause` bounds latency from above and the reader's own cost from below. The boxes of segments come back by `spent`. `complete` says up to
+/// when all is sent that was in a ring, in boot time: the engine would not know it where there was nothing to send.
 pub fn run(
     mut reader: Reader,
     engine: &SyncSender<Input>,
     spent: &Receiver<Boxes>,
+    complete: &AtomicU64,
     stop: &AtomicBool,
     pause: Duration,
 ) {
@@ -32,7 +34,10 @@ pub fn run(
         spent.try_iter().for_each(|boxes| reader.reuse(boxes));
         match pass_on(&mut reader, &mut expected, engine) {
             None => return,
-            Some(read) if read < BATCH => std::thread::sleep(pause),
+            Some(read) if read < BATCH => {
+                complete.store(reader.complete().0, Ordering::Release);
+                std::thread::sleep(pause);
+            }
             Some(_) => {}
         }
     }
@@ -48,7 +53,8 @@ fn pass_on(reader: &mut Reader, expected: &mut usize, engine: &SyncSender<Input>
     let read = batch.len();
     *expected = read;
     if read > 0 {
-        engine.send(Input::Events(batch)).ok()?;
+        let complete = reader.complete();
+        engine.send(Input::Events { batch, complete }).ok()?;
     }
     Some(read)
 }

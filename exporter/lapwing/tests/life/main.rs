@@ -14,3 +14,4 @@ mod servers;
 mod beside;
 mod reload;
 mod restart;
+mod stopped;
